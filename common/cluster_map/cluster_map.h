@@ -1,4 +1,5 @@
-// The cluster map as clients and servers use it: which chain holds a chunk, and how to reach its targets.
+// The cluster map as clients and servers use it: which chain holds a chunk, and how to reach its
+// targets.
 //
 // A ClusterMap is an immutable snapshot made from the published message and checked whole, so that
 // look-ups cannot fail on a malformed map. Thread-safe: constant after construction.
@@ -19,8 +20,8 @@
 
 namespace weft {
 
-// Group of chunk `chunk` in a pool of `groups` groups (a power of two). Persisted data depends on it:
-// it never changes.
+// Group of chunk `chunk` in a pool of `groups` groups (a power of two). Persisted data depends on
+// it: it never changes.
 [[nodiscard]] constexpr uint32_t GroupOfChunk(uint32_t first_group, uint32_t width, uint32_t chunk,
                                               uint32_t groups) {
   return (first_group + chunk % width) & (groups - 1);
@@ -37,7 +38,7 @@ struct TargetInfo {
 // Where one chunk's requests go.
 struct ChunkRoute {
   uint32_t group = 0;
-  MapEpoch epoch;                           // of the group's chain
+  MapEpoch epoch;                               // of the group's chain
   std::span<const proto::ChainMember> members;  // in chain order; not empty; borrowed from the map
 };
 

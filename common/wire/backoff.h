@@ -11,7 +11,8 @@ class Backoff {
   using TimePoint = std::chrono::steady_clock::time_point;
 
   // The first wait is about `first`, each next about double, none over `most`.
-  explicit Backoff(TimePoint deadline, std::chrono::milliseconds first = std::chrono::milliseconds(5),
+  explicit Backoff(TimePoint deadline,
+                   std::chrono::milliseconds first = std::chrono::milliseconds(5),
                    std::chrono::milliseconds most = std::chrono::milliseconds(500));
 
   // Sleeps before the next try. False, without sleeping, once the deadline has passed.

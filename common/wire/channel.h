@@ -1,10 +1,10 @@
 // The calling side of the wire: a pool of blocking connections to one server.
 //
 // A call takes a connection, sends, and receives on the calling thread, so a round trip costs one
-// wake-up on each side. Several calls can be in flight from one thread: Start each, then Finish each; each
-// has a connection of its own meanwhile. Errors: what the server answered is a PosixError; that no answer
-// came is a transport error (IsTransport), after which the connection is closed and the call may or may
-// not have been carried out.
+// wake-up on each side. Several calls can be in flight from one thread: Start each, then Finish
+// each; each has a connection of its own meanwhile. Errors: what the server answered is a
+// PosixError; that no answer came is a transport error (IsTransport), after which the connection is
+// closed and the call may or may not have been carried out.
 //
 // Channel is thread-safe. A PendingCall belongs to one thread at a time.
 #pragma once
@@ -30,7 +30,7 @@ struct Identity {
 };
 
 struct ChannelOptions {
-  std::string address;                       // host:port
+  std::string address;  // host:port
   Identity identity;
   uint32_t max_idle_connections = 64;
   std::chrono::milliseconds connect_timeout{3'000};
@@ -39,7 +39,7 @@ struct ChannelOptions {
 struct CallSpec {
   uint16_t method = 0;
   const google::protobuf::MessageLite* request = nullptr;
-  std::span<const iovec> payload;            // sent after the message
+  std::span<const iovec> payload;  // sent after the message
   google::protobuf::MessageLite* reply = nullptr;
   // The payload of the reply is scattered into these; more than fits is EPROTO.
   std::span<const iovec> receive;
@@ -49,8 +49,8 @@ struct CallSpec {
 class PendingCall {
  public:
   virtual ~PendingCall() = default;  // an unfinished call is given up: its connection is closed
-  // Waits for the reply. Returns the bytes of payload received. Once only. What CallSpec points to must
-  // live until then.
+  // Waits for the reply. Returns the bytes of payload received. Once only. What CallSpec points to
+  // must live until then.
   [[nodiscard]] virtual absl::StatusOr<size_t> Finish() = 0;
 };
 
@@ -61,10 +61,11 @@ class Channel {
 
   [[nodiscard]] virtual const std::string& address() const = 0;
 
-  // Connects if no idle connection is there, and sends. An idle connection that turns out to have been
-  // closed by the server before anything was answered is replaced once, silently, only where nothing of
-  // the request can have reached a living server.
-  [[nodiscard]] virtual absl::StatusOr<std::unique_ptr<PendingCall>> Start(const CallSpec& spec) = 0;
+  // Connects if no idle connection is there, and sends. An idle connection that turns out to have
+  // been closed by the server before anything was answered is replaced once, silently, only where
+  // nothing of the request can have reached a living server.
+  [[nodiscard]] virtual absl::StatusOr<std::unique_ptr<PendingCall>> Start(
+      const CallSpec& spec) = 0;
 
   // Start, then Finish.
   [[nodiscard]] absl::StatusOr<size_t> Call(const CallSpec& spec);
@@ -85,13 +86,13 @@ class ChannelPool {
   std::unique_ptr<State> state_;
 };
 
-// Keeps one connection open to a server, over which the server calls this process, and answers those
-// calls on a thread of its own. Reconnects with backoff for as long as it lives. Thread-safe.
+// Keeps one connection open to a server, over which the server calls this process, and answers
+// those calls on a thread of its own. Reconnects with backoff for as long as it lives. Thread-safe.
 class CallbackListener {
  public:
   // Fills `*reply` with a serialized message; an error is sent as the answer.
-  using Callback = std::function<absl::Status(uint16_t method, std::string_view message,
-                                              std::string* reply)>;
+  using Callback =
+      std::function<absl::Status(uint16_t method, std::string_view message, std::string* reply)>;
   static std::unique_ptr<CallbackListener> Start(ChannelOptions options, Callback callback);
   virtual ~CallbackListener() = default;
 };

@@ -1,10 +1,11 @@
 // The serving side of the wire: a listener, epoll in one-shot mode and a pool of workers.
 //
-// The worker that wakes for a connection reads the whole request, calls the Handler, sends the reply and
-// re-arms the connection: no hand-off between threads. A handler may block (on a disk, on another
-// server): the pool grows, up to a bound, while all its workers are busy. A peer that stalls in the
-// middle of a frame loses its connection after io_timeout. A frame that breaks a bound, or a hello of
-// another cluster, closes that connection with a logged reason and harms nobody else.
+// The worker that wakes for a connection reads the whole request, calls the Handler, sends the
+// reply and re-arms the connection: no hand-off between threads. A handler may block (on a disk, on
+// another server): the pool grows, up to a bound, while all its workers are busy. A peer that
+// stalls in the middle of a frame loses its connection after io_timeout. A frame that breaks a
+// bound, or a hello of another cluster, closes that connection with a logged reason and harms
+// nobody else.
 //
 // Server is thread-safe. A Handler is called from many threads at once.
 #pragma once
@@ -27,28 +28,30 @@ namespace weft::wire {
 
 // Who is at the other end, as it said in its hello.
 struct Peer {
-  std::string uuid;      // of the client or daemon
-  std::string name;      // for logs: "client host:/mnt", "storage n1"
-  std::string address;   // ip:port, for logs
+  std::string uuid;     // of the client or daemon
+  std::string name;     // for logs: "client host:/mnt", "storage n1"
+  std::string address;  // ip:port, for logs
 };
 
 struct Request {
   uint16_t method = 0;
   uint64_t request_id = 0;
-  std::string_view message;          // serialized protobuf; valid during the call
-  std::span<std::byte> payload;      // page-aligned; valid during the call; may be modified
+  std::string_view message;      // serialized protobuf; valid during the call
+  std::span<std::byte> payload;  // page-aligned; valid during the call; may be modified
   const Peer* peer = nullptr;
 };
 
-// A piece of a file that is sent by sendfile, not by copying.
+// A piece of a payload that is sent from a file by sendfile, not by copying. fd -1: that many
+// zeros.
 struct FileRange {
   int fd = -1;
   uint64_t offset_bytes = 0;
   uint32_t length_bytes = 0;
 };
 
-// Sends exactly one reply. Not thread-safe; lives during Handler::Handle only. Where the handler calls
-// none of these, EIO is sent. The memory and descriptors given must stay valid during the call only.
+// Sends exactly one reply. Not thread-safe; lives during Handler::Handle only. Where the handler
+// calls none of these, EIO is sent. The memory and descriptors given must stay valid during the
+// call only.
 class Responder {
  public:
   virtual ~Responder() = default;
@@ -96,8 +99,8 @@ class Server {
   virtual void Stop() = 0;
 
   // Calls the peer of the given uuid over the newest callback connection that it opened (see
-  // CallbackListener). Transport error where it has none, or after `timeout`. One call at a time goes
-  // over a connection; must not be called where the peer's answer needs the calling worker.
+  // CallbackListener). Transport error where it has none, or after `timeout`. One call at a time
+  // goes over a connection; must not be called where the peer's answer needs the calling worker.
   [[nodiscard]] virtual absl::Status CallPeer(std::string_view peer_uuid, uint16_t method,
                                               const google::protobuf::MessageLite& request,
                                               google::protobuf::MessageLite* reply,

@@ -1,0 +1,111 @@
+// The namespace: directories, inodes, inline content, extended attributes, open files. POSIX
+// semantics on top of a KvStore.
+//
+// It takes the requests of proto/metadata.proto and gives their replies; one file in ops/ for each.
+// It does not know of connections, storage-servers or TTLs. Every mutation is one batch, together
+// with its kept reply, so that a repeated (session, sequence) gets the first answer. Errors are
+// PosixErrors with the errno that the Linux manual pages name. Thread-safe: operations lock the
+// inodes that they change (InodeLocks, in the order of ids) and no lock is held while a client is
+// waited for.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/ids.h"
+#include "metadata-server/store/kv_store.h"
+#include "proto/metadata.pb.h"
+
+namespace weft::metadata {
+
+// Content on the storage-servers, as the namespace needs it. Implemented in reclaim/. Thread-safe.
+class ContentService {
+ public:
+  virtual ~ContentService() = default;
+  // Cuts the chunks of `content` at size_bytes with content.cut(); done and durable on every target
+  // when it returns OK. Blocks, for a bounded time.
+  [[nodiscard]] virtual absl::Status Truncate(const proto::Content& content,
+                                              uint64_t size_bytes) = 0;
+  // Where the chunks end: the size of the file as far as the chunks tell. 0 without chunks.
+  [[nodiscard]] virtual absl::StatusOr<uint64_t> End(const proto::Content& content) = 0;
+  // There are new rows in Family::kReclaim. Does not block.
+  virtual void WakeReclaim() = 0;
+};
+
+class Namespace {
+ public:
+  struct Options {
+    std::chrono::milliseconds reclaim_grace{15'000};  // after a start, orphans are kept this long
+  };
+
+  // Loads or creates (root directory, id ranges) what is in `store`. All pointers must outlive it.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Namespace>> Open(Options options,
+                                                                       KvStore* store, Clock* clock,
+                                                                       ContentService* content);
+  virtual ~Namespace() = default;
+
+  // ---- Names and attributes. `payload` gets the inline content where the request asks for it.
+  // ----
+  virtual absl::StatusOr<proto::LookupReply> Lookup(const proto::LookupRequest& request,
+                                                    std::string* payload) = 0;
+  virtual absl::StatusOr<proto::GetAttrReply> GetAttr(const proto::GetAttrRequest& request) = 0;
+  virtual absl::StatusOr<proto::SetAttrReply> SetAttr(const proto::SetAttrRequest& request) = 0;
+  virtual absl::StatusOr<proto::MakeNodeReply> MakeNode(const proto::MakeNodeRequest& request) = 0;
+  virtual absl::StatusOr<proto::LinkReply> Link(const proto::LinkRequest& request) = 0;
+  virtual absl::StatusOr<proto::UnlinkReply> Unlink(const proto::UnlinkRequest& request) = 0;
+  virtual absl::StatusOr<proto::RmdirReply> Rmdir(const proto::RmdirRequest& request) = 0;
+  virtual absl::StatusOr<proto::RenameReply> Rename(const proto::RenameRequest& request) = 0;
+  virtual absl::StatusOr<proto::ReadLinkReply> ReadLink(const proto::ReadLinkRequest& request) = 0;
+  virtual absl::StatusOr<proto::ReadDirReply> ReadDir(const proto::ReadDirRequest& request) = 0;
+
+  // ---- Open files and content ----
+  virtual absl::StatusOr<proto::CreateReply> Create(const proto::CreateRequest& request,
+                                                    std::string* payload) = 0;
+  virtual absl::StatusOr<proto::OpenReply> Open(const proto::OpenRequest& request,
+                                                std::string* payload) = 0;
+  virtual absl::StatusOr<proto::CloseReply> Close(const proto::CloseRequest& request) = 0;
+  virtual absl::StatusOr<proto::ReadInlineReply> ReadInline(const proto::ReadInlineRequest& request,
+                                                            std::string* payload) = 0;
+  virtual absl::StatusOr<proto::WriteInlineReply> WriteInline(
+      const proto::WriteInlineRequest& request, std::string_view data) = 0;
+  virtual absl::StatusOr<proto::CommitWriteReply> CommitWrite(
+      const proto::CommitWriteRequest& request) = 0;
+
+  // ---- Extended attributes ----
+  virtual absl::StatusOr<proto::GetXattrReply> GetXattr(const proto::GetXattrRequest& request) = 0;
+  virtual absl::StatusOr<proto::SetXattrReply> SetXattr(const proto::SetXattrRequest& request) = 0;
+  virtual absl::StatusOr<proto::ListXattrReply> ListXattr(
+      const proto::ListXattrRequest& request) = 0;
+  virtual absl::StatusOr<proto::RemoveXattrReply> RemoveXattr(
+      const proto::RemoveXattrRequest& request) = 0;
+
+  // ---- Administration ----
+  virtual absl::StatusOr<proto::GetLayoutReply> GetLayout(
+      const proto::GetLayoutRequest& request) = 0;
+  virtual absl::StatusOr<proto::SetLayoutReply> SetLayout(
+      const proto::SetLayoutRequest& request) = 0;
+  virtual absl::StatusOr<proto::GetPathReply> GetPath(const proto::GetPathRequest& request) = 0;
+
+  // ---- For sessions/ ----
+  // After this server's restart: the session says what it has open. Returns those that are gone.
+  virtual std::vector<InodeId> ReportOpens(SessionId session,
+                                           const std::vector<proto::OpenRecord>& opens) = 0;
+  // The session has ended: its opens are closed (sizes of files that it had open for writing are
+  // settled from the chunks), its kept replies forgotten.
+  virtual absl::Status EndSession(SessionId session) = 0;
+  // Call now and then: once the grace after the start is over, orphans that nobody reported open
+  // are reclaimed, and unfinished cuts are finished.
+  virtual absl::Status Tick() = 0;
+
+  [[nodiscard]] virtual uint32_t OpenFileCount(SessionId session) const = 0;
+  [[nodiscard]] virtual uint64_t InodeCount() const = 0;
+};
+
+}  // namespace weft::metadata
