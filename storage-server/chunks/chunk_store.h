@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -118,6 +119,12 @@ struct Superblock {
   std::string cluster_id;  // empty until the metadata-server has told it
   uint32_t format_version = 0;
 };
+
+// Who the target in `directory` is; nothing where the directory is missing or empty. A superblock
+// that is damaged or of a newer format, and a foreign directory: the same errors as of OpenTarget.
+// Takes no lock and changes nothing.
+[[nodiscard]] absl::StatusOr<std::optional<Superblock>> ReadSuperblock(
+    const std::string& directory);
 
 struct StoreOptions {
   std::string directory;
