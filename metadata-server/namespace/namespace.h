@@ -13,12 +13,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/clock.h"
+#include "common/cluster_map/group_set.h"
 #include "common/ids.h"
 #include "metadata-server/store/kv_store.h"
 #include "proto/metadata.pb.h"
@@ -43,6 +45,9 @@ class Namespace {
  public:
   struct Options {
     std::chrono::milliseconds reclaim_grace{15'000};  // after a start, orphans are kept this long
+    // Where new contents of a pool go (AssignGroupSet puts it into the Content). Called before the
+    // batch that has the new content is committed, maybe with inode locks held; cheap.
+    std::function<GroupSet(PoolId)> newest_group_set = [](PoolId) { return GroupSet{}; };
   };
 
   // Loads or creates (root directory, id ranges) what is in `store`. All pointers must outlive it.

@@ -90,6 +90,7 @@ struct RocksKvOptions {
   std::string directory;
   std::chrono::milliseconds sync_interval{100};  // 0: every commit is synced before it returns
   size_t block_cache_bytes = size_t{128} << 20;
+  std::string boot_id;  // of the machine; empty: the kernel's
 };
 
 // Opens or creates the store. A directory in use, foreign, of a newer format or damaged: an error
