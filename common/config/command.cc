@@ -400,6 +400,7 @@ void Command::AppendMarkdown(std::string* out) const {
     const Spec& spec = declared->spec;
     const std::string name = spec.positional ? spec.name : absl::StrCat("--", spec.name);
     const std::string default_text = spec.required                    ? "required"
+                                     : spec.varies                    ? "varies"
                                      : declared->default_text.empty() ? "none"
                                                                       : declared->default_text;
     absl::StrAppend(&rows, "| `", name, "` | ", Cell(spec.value), " | ", Cell(declared->unit),

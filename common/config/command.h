@@ -40,6 +40,7 @@ struct Spec {
   bool required = false;
   bool positional = false;  // an argument without a flag; not in the environment or the file
   bool hidden = false;      // not in --help
+  bool varies = false;      // the default is this machine's: the documentation does not print it
 };
 
 template <typename T>

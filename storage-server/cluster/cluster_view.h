@@ -42,11 +42,12 @@ class ClusterView {
   // 0 before the first map.
   [[nodiscard]] MapEpoch epoch() const;
 
-  [[nodiscard]] bool IsServing() const;
+  // EAGAIN: this node must not serve now; try again soon.
+  [[nodiscard]] absl::Status CheckServing() const;
 
-  // May a request go to this route? EAGAIN: not serving now, or the sender's map is newer than
-  // ours: try again soon. ESTALE: the sender's map is older than ours, refresh it. EINVAL: no such
-  // group. Whether the target is on this daemon is another question (LocalTargets::Find).
+  // May a request take this route? EAGAIN: the sender's map is newer than ours, try again soon.
+  // ESTALE: the sender's map is older than ours, refresh it. EINVAL: no such group. Whether the
+  // target is on this daemon is another question (LocalTargets::Find).
   [[nodiscard]] absl::Status CheckRoute(const proto::Route& route) const;
 
   // ESHUTDOWN: the session is fenced and must not write any more.
