@@ -17,6 +17,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/ids.h"
@@ -27,6 +28,10 @@ struct ChunkId {
   ContentId content;
   uint32_t number = 0;
   friend auto operator<=>(const ChunkId&, const ChunkId&) = default;
+  template <typename H>
+  friend H AbslHashValue(H state, const ChunkId& chunk) {
+    return H::combine(std::move(state), chunk.content, chunk.number);
+  }
 };
 
 struct ChunkWrite {

@@ -1,7 +1,7 @@
 #include "storage-server/chunks/row.h"
 
+#include <algorithm>
 #include <array>
-#include <optional>
 
 #include "common/crc32c.h"
 #include "common/limits.h"
@@ -64,6 +64,8 @@ class Reader {
   }
   uint32_t Varint32(uint32_t max = UINT32_MAX) { return static_cast<uint32_t>(Varint(max)); }
 
+  void Reject() { Fail(); }
+
   uint32_t Fixed32() {
     if (bytes_.size() < 4) return static_cast<uint32_t>(Fail());
     uint32_t value = 0;
@@ -119,6 +121,7 @@ RowVersion GetVersion(Reader* in) {
     extent.run.count = in->Varint32(blocks - extent.chunk_block);
     extent.run.segment = in->Varint32();
     extent.run.block = in->Varint32(UINT32_MAX - blocks);
+    if (extent.run.count == 0) in->Reject();
     end = extent.end();
     row.extents.push_back(extent);
   }
@@ -165,9 +168,7 @@ void Resize(RowVersion* row, uint32_t length_bytes) {
   }
   row->block_crc32c.resize(blocks, Crc32cOfZeroBlock());
   row->length_bytes = length_bytes;
-  if (blocks == 0) return;
-  const bool last_is_new = blocks != old_blocks;
-  if (last_is_new && !IsStored(row->extents, blocks - 1)) {
+  if (blocks > 0 && !IsStored(row->extents, blocks - 1)) {
     row->block_crc32c[blocks - 1] = Crc32cOfZeros(BytesInBlock(length_bytes, blocks - 1));
   }
 }
