@@ -2,11 +2,19 @@
 // semantics on top of a KvStore.
 //
 // It takes the requests of proto/metadata.proto and gives their replies; one file in ops/ for each.
-// It does not know of connections, storage-servers or TTLs. Every mutation is one batch, together
-// with its kept reply, so that a repeated (session, sequence) gets the first answer. Errors are
-// PosixErrors with the errno that the Linux manual pages name. Thread-safe: operations lock the
+// It does not know of connections, storage-servers or TTLs, and it checks no permissions. Every
+// mutation is one batch, together with its kept reply, so that a repeated (session, sequence) gets
+// the first answer, also while the first is still being executed and after a restart. Errors are
+// PosixErrors with the errno that the Linux manual pages name; a refused mutation has changed
+// nothing, but for SetAttr (see there). ESTALE: the request names an inode that is gone; ESTALE,
+// too: a late repetition of a request whose reply the client has. Thread-safe: operations lock the
 // inodes that they change (InodeLocks, in the order of ids) and no lock is held while a client is
 // waited for.
+//
+// Inline files: the stored bytes may be shorter than the file's size; what is missing reads as
+// zeros. Payloads are filled up with zeros to the size, but not beyond Content.inline_max_bytes: an
+// inline file that was extended past that (by SetAttr) keeps its bytes here until a client moves it
+// to chunks, and an empty one becomes a file in chunks (all hole) right then.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -39,6 +47,8 @@ class ContentService {
   [[nodiscard]] virtual absl::StatusOr<uint64_t> End(const proto::Content& content) = 0;
   // There are new rows in Family::kReclaim. Does not block.
   virtual void WakeReclaim() = 0;
+  // The group set of the pool that new content goes to: the newest. Does not block.
+  [[nodiscard]] virtual GroupSet SetForNewContent(PoolId pool) = 0;
 };
 
 class Namespace {
@@ -61,6 +71,8 @@ class Namespace {
   virtual absl::StatusOr<proto::LookupReply> Lookup(const proto::LookupRequest& request,
                                                     std::string* payload) = 0;
   virtual absl::StatusOr<proto::GetAttrReply> GetAttr(const proto::GetAttrRequest& request) = 0;
+  // A shrink that cannot be finished on the storage-servers in time fails with their error although
+  // the new size is set: the same request repeated waits for them again, and Tick finishes it, too.
   virtual absl::StatusOr<proto::SetAttrReply> SetAttr(const proto::SetAttrRequest& request) = 0;
   virtual absl::StatusOr<proto::MakeNodeReply> MakeNode(const proto::MakeNodeRequest& request) = 0;
   virtual absl::StatusOr<proto::LinkReply> Link(const proto::LinkRequest& request) = 0;
@@ -100,10 +112,13 @@ class Namespace {
 
   // ---- For sessions/ ----
   // After this server's restart: the session says what it has open. Returns those that are gone.
+  // May be repeated; a later report of an inode takes the place of the earlier one.
   virtual std::vector<InodeId> ReportOpens(SessionId session,
                                            const std::vector<proto::OpenRecord>& opens) = 0;
   // The session has ended: its opens are closed (sizes of files that it had open for writing are
-  // settled from the chunks), its kept replies forgotten.
+  // settled from the chunks), its kept replies forgotten. No request of the session is being
+  // executed or comes later. Where a size cannot be settled now, that file stays open and the
+  // replies are kept, and the error says why: call it again.
   virtual absl::Status EndSession(SessionId session) = 0;
   // Call now and then: once the grace after the start is over, orphans that nobody reported open
   // are reclaimed, and unfinished cuts are finished.
