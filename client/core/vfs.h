@@ -100,8 +100,12 @@ class Vfs {
  public:
   // Opens a session. The server cannot be reached within connect_timeout: an error that names it.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Vfs>> Mount(VfsOptions options);
-  // Flushes what is dirty (for up to io_timeout; what is lost is logged) and closes the session.
+  // Does what Close does where that has not been called, and logs what was lost.
   virtual ~Vfs() = default;
+
+  // Writes out what is dirty, for up to io_timeout, and closes the session. The error says what was
+  // lost. The last call, once.
+  [[nodiscard]] virtual absl::Status Close() { return absl::OkStatus(); }
 
   virtual absl::StatusOr<proto::Attr> Lookup(InodeId parent, std::string_view name) = 0;
   // Size and times include what this mount has buffered.

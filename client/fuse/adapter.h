@@ -1,0 +1,62 @@
+// What every operation of the adapter needs: the file system behind it, and how to answer.
+//
+// The operations themselves translate a request, call the Vfs and reply, nothing more; they stand
+// in one file per subject, each of which fills its part of libfuse's table. They are called on many
+// threads at once and keep no state but open directories (dir_stream.h).
+//
+// An inode number of the kernel is an InodeId: ids are never used twice, so that there is nothing
+// to count or forget and the generation is always 0.
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <string>
+
+#include "client/core/vfs.h"
+#include "client/fuse/libfuse.h"
+#include "proto/types.pb.h"
+
+namespace weft::fuse {
+
+// Of a mode: what is not the file type.
+inline constexpr mode_t kPermissionBits = 07777;
+
+// How long the kernel may believe what it was told.
+struct CacheTimeouts {
+  std::chrono::milliseconds attributes{1000};
+  std::chrono::milliseconds entries{1000};
+  std::chrono::milliseconds missing_entries{0};
+};
+
+// libfuse's user data of a session. Constant while the session serves.
+struct Adapter {
+  client::Vfs& vfs;
+  CacheTimeouts timeouts;
+  std::string mount_json;  // value of the extended attribute "weft.mount"
+};
+
+[[nodiscard]] Adapter& AdapterOf(fuse_req_t request);
+[[nodiscard]] client::Caller CallerOf(fuse_req_t request);
+[[nodiscard]] double Seconds(std::chrono::milliseconds duration);
+
+// What stat(2) shows.
+[[nodiscard]] struct stat ToStat(const proto::Attr& attr);
+// S_IFREG and so on.
+[[nodiscard]] mode_t ModeOf(proto::FileType type);
+[[nodiscard]] fuse_entry_param ToEntry(const Adapter& adapter, const proto::Attr& attr);
+
+// Each answers the request, once.
+void ReplyStatus(fuse_req_t request, const absl::Status& status);
+void ReplyAttr(fuse_req_t request, const absl::StatusOr<proto::Attr>& attr);
+void ReplyEntry(fuse_req_t request, const absl::StatusOr<proto::Attr>& attr);
+
+// Each fills in the operations of one subject.
+void AddNameOperations(fuse_lowlevel_ops* operations);
+void AddAttributeOperations(fuse_lowlevel_ops* operations);
+void AddFileOperations(fuse_lowlevel_ops* operations);
+void AddDirectoryOperations(fuse_lowlevel_ops* operations);
+void AddXattrOperations(fuse_lowlevel_ops* operations);
+
+}  // namespace weft::fuse

@@ -1,0 +1,88 @@
+// Operations on extended attributes: getxattr, setxattr, listxattr, removexattr.
+//
+// Names below "system." belong to the kernel's own features (ACLs), which WeftFS does not have:
+// storing them without obeying them would mislead. Names below "weft." are in virtual_xattrs.h.
+#include <sys/xattr.h>
+
+#include <cerrno>
+#include <string_view>
+
+#include "client/fuse/adapter.h"
+#include "client/fuse/virtual_xattrs.h"
+#include "common/status.h"
+
+namespace weft::fuse {
+namespace {
+
+bool IsUnsupported(std::string_view name) { return name.starts_with("system."); }
+
+// A value of any size, by the rules of getxattr(2): asked with size 0, its length is told.
+void ReplyValue(fuse_req_t request, std::string_view value, size_t size) {
+  if (size == 0) {
+    fuse_reply_xattr(request, value.size());
+  } else if (value.size() > size) {
+    fuse_reply_err(request, ERANGE);
+  } else {
+    fuse_reply_buf(request, value.data(), value.size());
+  }
+}
+
+void GetXattr(fuse_req_t request, fuse_ino_t inode, const char* name, size_t size) {
+  if (IsUnsupported(name)) {
+    fuse_reply_err(request, EOPNOTSUPP);
+    return;
+  }
+  const Adapter& adapter = AdapterOf(request);
+  const absl::StatusOr<std::string> value =
+      IsVirtualXattr(name) ? GetVirtualXattr(adapter.vfs, InodeId(inode), name, adapter.mount_json)
+                           : adapter.vfs.GetXattr(InodeId(inode), name);
+  if (!value.ok()) return ReplyStatus(request, value.status());
+  ReplyValue(request, *value, size);
+}
+
+void SetXattr(fuse_req_t request, fuse_ino_t inode, const char* name, const char* value,
+              size_t size, int flags) {
+  if (IsUnsupported(name)) {
+    fuse_reply_err(request, EOPNOTSUPP);
+    return;
+  }
+  client::Vfs& vfs = AdapterOf(request).vfs;
+  const client::Caller caller = CallerOf(request);
+  const std::string_view bytes(value, size);
+  ReplyStatus(request,
+              IsVirtualXattr(name)
+                  ? SetVirtualXattr(vfs, caller, InodeId(inode), name, bytes)
+                  : vfs.SetXattr(caller, InodeId(inode), name, bytes, (flags & XATTR_CREATE) != 0,
+                                 (flags & XATTR_REPLACE) != 0));
+}
+
+void ListXattr(fuse_req_t request, fuse_ino_t inode, size_t size) {
+  const absl::StatusOr<std::vector<std::string>> names =
+      AdapterOf(request).vfs.ListXattr(InodeId(inode));
+  if (!names.ok()) return ReplyStatus(request, names.status());
+  std::string list;
+  for (const std::string& name : *names) {
+    list += name;
+    list += '\0';
+  }
+  ReplyValue(request, list, size);
+}
+
+void RemoveXattr(fuse_req_t request, fuse_ino_t inode, const char* name) {
+  if (IsUnsupported(name) || IsVirtualXattr(name)) {
+    fuse_reply_err(request, EOPNOTSUPP);
+    return;
+  }
+  ReplyStatus(request, AdapterOf(request).vfs.RemoveXattr(CallerOf(request), InodeId(inode), name));
+}
+
+}  // namespace
+
+void AddXattrOperations(fuse_lowlevel_ops* operations) {
+  operations->getxattr = GetXattr;
+  operations->setxattr = SetXattr;
+  operations->listxattr = ListXattr;
+  operations->removexattr = RemoveXattr;
+}
+
+}  // namespace weft::fuse
