@@ -17,6 +17,8 @@ class Backoff {
 
   // Sleeps before the next try. False, without sleeping, once the deadline has passed.
   [[nodiscard]] bool Wait();
+  // How long to wait before the next try, for those who wait in their own way.
+  [[nodiscard]] std::chrono::milliseconds Next();
   [[nodiscard]] TimePoint deadline() const { return deadline_; }
   // Time left, at least 1 ms.
   [[nodiscard]] std::chrono::milliseconds Left() const;

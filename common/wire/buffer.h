@@ -1,7 +1,7 @@
 // Page-aligned memory for payloads, taken from and given back to a process-wide pool.
 //
-// Aligned so that it can be written with O_DIRECT; pooled because memory that the machine touches for
-// the first time is slow. The pool is thread-safe; one Buffer is not.
+// Aligned so that it can be written with O_DIRECT; pooled because memory that the machine touches
+// for the first time is slow. The pool is thread-safe; one Buffer is not.
 #pragma once
 
 #include <cstddef>
