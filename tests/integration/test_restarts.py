@@ -1,0 +1,230 @@
+"""Daemons and clients killed with kill -9 in the middle of work: nothing acknowledged is lost."""
+import os
+import signal
+import threading
+
+import pytest
+
+from cluster import CHUNK, INLINE_MAX, SANITIZED, wait_for
+from files import check_file, first_difference, read_file, seeded_bytes, write_file
+
+ROUNDS = 2 if SANITIZED else 4
+
+
+class Writers:
+    """Threads that write new files and change one file each, and remember what was acknowledged.
+
+    A file counts from the return of its close; a pwrite from its return.
+    """
+
+    SIZES = (0, 100, INLINE_MAX - 1, INLINE_MAX + 1, 100_000, CHUNK, 2 * CHUNK + 5)
+
+    def __init__(self, directory, count=3):
+        self.directory = directory
+        self.acknowledged = {}  # path → seed, size
+        self.models = {}
+        self.errors = []
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(n,)) for n in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, number):
+        try:
+            self._write(number)
+        except Exception as error:  # reported by stop()
+            self.errors.append(error)
+
+    def _write(self, number):
+        model = bytearray()
+        with open(self.directory / f"changed-{number}", "w+b", buffering=0) as changed:
+            step = 0
+            while not self._stopping.is_set():
+                seed, size = number * 1_000_000 + step, self.SIZES[step % len(self.SIZES)]
+                path = self.directory / f"new-{number}-{step}"
+                write_file(path, seeded_bytes(seed, size))
+                with self._lock:
+                    self.acknowledged[path.name] = (seed, size)
+                offset, data = step * 7919 % (2 * CHUNK), seeded_bytes(-1 - seed, 9000)
+                assert os.pwrite(changed.fileno(), data, offset) == len(data)
+                if len(model) < offset:
+                    model.extend(bytes(offset - len(model)))
+                model[offset:offset + len(data)] = data
+                if step % 5 == 0:
+                    os.fsync(changed.fileno())
+                step += 1
+        self.models[f"changed-{number}"] = bytes(model)
+
+    def done(self):
+        with self._lock:
+            return len(self.acknowledged)
+
+    def wait_progress(self, files=6):
+        """Until that many more files were acknowledged."""
+        goal = self.done() + files
+        wait_for(lambda: self.done() >= goal or self.errors, f"{files} more files written")
+        assert not self.errors, self.errors
+
+    def stop(self):
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+        assert not self.errors, self.errors
+
+    def check(self, directory):
+        names = set(self.acknowledged) | set(self.models)
+        assert names == set(os.listdir(directory))
+        for name, (seed, size) in self.acknowledged.items():
+            check_file(directory / name, seeded_bytes(seed, size))
+        for name, model in self.models.items():
+            check_file(directory / name, model)
+
+
+@pytest.mark.parametrize("victim", ("metadata", "storage", "all"))
+def test_kill_a_daemon_in_the_middle_of_writes(cluster, victim):
+    mount = cluster.mount()
+    writers = Writers(mount.path)
+    victims = {"metadata": [cluster.metadata], "storage": list(cluster.storage.values()),
+               "all": cluster.daemons}[victim]
+    try:
+        for round_number in range(ROUNDS):
+            writers.wait_progress()
+            if victim == "all":
+                for daemon in victims:
+                    daemon.kill()
+                for daemon in victims:
+                    daemon.start()
+                for daemon in victims:
+                    daemon.wait_listening()
+            else:
+                cluster.restart(victims[round_number % len(victims)])
+        writers.wait_progress()
+    finally:
+        writers.stop()
+    writers.check(mount.path)
+    mount.remount()
+    writers.check(mount.path)
+
+
+def test_kill_everything_after_writing(cluster):
+    """What was closed is there after all daemons and the client were killed."""
+    mount = cluster.mount()
+    for number, size in enumerate(Writers.SIZES):
+        write_file(mount / f"f{number}", seeded_bytes(number, size))
+    os.mkdir(mount / "d")
+    os.rename(mount / "f1", mount / "d" / "moved")
+    for daemon in cluster.daemons:
+        daemon.kill()
+    mount.kill()
+    for daemon in cluster.daemons:
+        daemon.start()
+    for daemon in cluster.daemons:
+        daemon.wait_listening()
+    mount.start()
+    for number, size in enumerate(Writers.SIZES):
+        path = mount / "d" / "moved" if number == 1 else mount / f"f{number}"
+        check_file(path, seeded_bytes(number, size))
+
+
+def test_kill_the_client_in_the_middle_of_writes(cluster):
+    """Closed files and fsynced bytes survive; a file in progress has a prefix of what was written."""
+    mount = cluster.mount()
+    stream = seeded_bytes(99, 4 * CHUNK)
+    closed, synced = [], 0
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _write_until_the_mount_dies(mount, stream, writer)
+    os.close(writer)
+    with os.fdopen(reader, "r") as progress:
+        for line in progress:
+            kind, value = line.split()
+            if kind == "closed":
+                closed.append(int(value))
+            else:
+                synced = int(value)
+            if len(closed) == 8 and mount.running:
+                mount.program.kill()
+    os.waitpid(child, 0)
+    assert len(closed) >= 8 and synced > 0
+    mount.detach()
+    mount.start()
+    for number in closed:
+        check_file(mount / f"f{number}", seeded_bytes(number, 50_000))
+    got = read_file(mount / "stream")
+    assert len(got) >= synced
+    assert got == stream[:len(got)], first_difference(got, stream[:len(got)])
+
+
+def _write_until_the_mount_dies(mount, stream, pipe):
+    """In the child: writes files and one growing file, tells what is done, ends with the mount."""
+    try:
+        with open(mount / "stream", "wb", buffering=0) as growing:
+            for number in range(10_000):
+                piece = 30_011
+                offset = number * piece % len(stream)
+                if offset + piece <= len(stream) and number * piece < len(stream):
+                    os.pwrite(growing.fileno(), stream[offset:offset + piece], offset)
+                    os.fsync(growing.fileno())
+                    os.write(pipe, f"synced {offset + piece}\n".encode())
+                write_file(mount / f"f{number}", seeded_bytes(number, 50_000))
+                os.write(pipe, f"closed {number}\n".encode())
+    except OSError:
+        pass
+    finally:
+        os._exit(0)
+
+
+def test_open_files_go_on_after_restarts(cluster):
+    """Descriptors, also of unlinked files, work on when the metadata-server comes back."""
+    mount = cluster.mount()
+    data = seeded_bytes(5, 2 * CHUNK)
+    write_file(mount / "kept", data)
+    with open(mount / "kept", "r+b", buffering=0) as kept, \
+            open(mount / "gone", "w+b", buffering=0) as gone:
+        gone.write(data)
+        os.unlink(mount / "gone")
+        for daemon in cluster.daemons:
+            cluster.restart(daemon)
+        os.pwrite(kept.fileno(), b"changed", CHUNK)
+        os.fsync(kept.fileno())
+        assert os.pread(gone.fileno(), len(data), 0) == data
+        os.pwrite(gone.fileno(), b"still", 0)
+        os.fsync(gone.fileno())
+        assert os.pread(gone.fileno(), 5, 0) == b"still"
+    check_file(mount / "kept", data[:CHUNK] + b"changed" + data[CHUNK + 7:])
+
+
+def test_graceful_restart_of_everything(cluster):
+    """SIGTERM of all daemons, in the order of an impatient person, and a new start."""
+    mount = cluster.mount()
+    write_file(mount / "f", seeded_bytes(6, 3 * CHUNK))
+    for daemon in cluster.daemons:
+        daemon.stop()
+    for daemon in reversed(cluster.daemons):  # storage-servers wait for their metadata-server
+        daemon.start()
+    for daemon in cluster.daemons:
+        daemon.wait_listening()
+    check_file(mount / "f", seeded_bytes(6, 3 * CHUNK))
+    write_file(mount / "g", seeded_bytes(7, 3 * CHUNK))
+    mount.remount()
+    check_file(mount / "g", seeded_bytes(7, 3 * CHUNK))
+
+
+def test_a_stopped_daemon_is_waited_for(cluster):
+    """A storage-server that hangs (SIGSTOP) delays calls; they succeed when it goes on."""
+    mount = cluster.mount()
+    data = seeded_bytes(8, 4 * CHUNK)
+    victim = next(iter(cluster.storage.values()))
+    victim.signal(signal.SIGSTOP)
+    result = []
+    worker = threading.Thread(target=lambda: result.append(write_file(mount / "f", data)))
+    worker.start()
+    worker.join(2)
+    victim.signal(signal.SIGCONT)
+    worker.join()
+    assert len(result) == 1
+    mount.remount()
+    check_file(mount / "f", data)
