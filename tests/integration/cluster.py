@@ -50,18 +50,21 @@ class Port:
 
     def __init__(self):
         for _ in range(1000):
-            self.number = random.SystemRandom().randrange(11000, 32000)
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             try:
-                self._socket.bind(("127.0.0.1", self.number))  # fails where somebody listens
-                self._socket.close()
-                self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                self._socket.bind(("127.0.0.1", self.number))
+                self.take(random.SystemRandom().randrange(11000, 32000))
                 return
             except OSError:
-                self._socket.close()
+                continue
         raise AssertionError("no free port")
+
+    def take(self, number):
+        """OSError where somebody has that port."""
+        self.number = number
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.bind(("127.0.0.1", number))  # without SO_REUSEADDR: fails where it is bound at all
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", number))
 
     @property
     def address(self):

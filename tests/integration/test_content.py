@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from cluster import BLOCK, CHUNK, INLINE_MAX, MIB, SANITIZED
+from cluster import BLOCK, CHUNK, INLINE_MAX, MIB, SANITIZED, run
 from files import (EDGE_SIZES, check_file, check_file_soon, check_same_tree, copy_some, read_file,
                    seeded_bytes, write_file)
 
@@ -24,7 +24,6 @@ def test_every_size_survives_a_remount(home, mount_a):
 def test_copy_and_compare_a_tree(home, mount_a, scratch):
     source = scratch / "tree"
     copy_some(pathlib.Path("/usr/share/doc"), source, (8 if SANITIZED else 40) * MIB)
-    from cluster import run
     run("cp", "-a", source, home / "copy", timeout=600)
     check_same_tree(source, home / "copy")
     mount_a.remount()
