@@ -1,4 +1,7 @@
-// Block-aligned scratch memory for reads and writes that go past the page cache. Not thread-safe.
+// Block-aligned scratch memory for reads and writes that go past the page cache.
+//
+// Buffers of up to kPooledBytes come from a process-wide pool, because memory that the machine
+// touches for the first time is slow. The pool is thread-safe, one buffer is not.
 #pragma once
 
 #include <cstddef>
@@ -17,21 +20,27 @@ namespace weft::storage {
 
 class AlignedBuffer {
  public:
-  // Room for `bytes`, rounded up to whole blocks; contents undefined. Terminates where memory is out.
-  explicit AlignedBuffer(size_t bytes)
-      : size_((bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes),
-        data_(static_cast<std::byte*>(std::aligned_alloc(kBlockBytes, size_ + kBlockBytes))) {
-    if (data_ == nullptr) std::abort();
-  }
+  static constexpr size_t kPooledBytes = (1u << 20) + 2 * kBlockBytes;
+  static constexpr size_t kMaxPooled = 32;
 
-  [[nodiscard]] std::span<std::byte> bytes() const { return {data_.get(), size_}; }
+  // `bytes`, rounded up to whole blocks; contents undefined. Terminates where memory is out.
+  explicit AlignedBuffer(size_t bytes);
+  AlignedBuffer(AlignedBuffer&& other) noexcept = default;
+  AlignedBuffer& operator=(AlignedBuffer&& other) noexcept;
+  ~AlignedBuffer();
+
+  [[nodiscard]] std::span<std::byte> bytes() const { return {memory_.get(), size_}; }
 
  private:
   struct Free {
-    void operator()(std::byte* data) const { std::free(data); }
+    void operator()(std::byte* memory) const { std::free(memory); }
   };
+  using Memory = std::unique_ptr<std::byte, Free>;
+  struct Pool;
+  static Pool& ThePool();
+
   size_t size_;
-  std::unique_ptr<std::byte, Free> data_;
+  Memory memory_;
 };
 
 }  // namespace weft::storage

@@ -1,6 +1,7 @@
 // Which blocks of the segments are free: one bit each, 32 KiB of memory per GiB.
 //
-// Nothing here is on disk: at open all blocks are free, and the index's rows claim theirs. Thread-safe.
+// Nothing here is on disk: at open all blocks are free, and the index's rows claim theirs.
+// Thread-safe.
 #pragma once
 
 #include <cstdint>

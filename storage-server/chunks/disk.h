@@ -1,9 +1,10 @@
 // The disk under a chunk store: flat files that are preallocated, written in blocks and synced.
 //
-// All that the store asks of a disk goes through here, so that tests can put one under it that loses
-// unsynced bytes and fails. What is written survives the death of the process at once and power loss
-// once Sync returned; a new file's name once SyncDirectory returned. Errors are PosixErrors that name
-// the file. Thread-safe, also on overlapping ranges, whose outcome is then undefined.
+// All that the store asks of a disk goes through here, so that tests can put one under it that
+// loses unsynced bytes and fails. What is written survives the death of the process at once and
+// power loss once Sync returned; a new file's name once SyncDirectory returned. Errors are
+// PosixErrors that name the file. Thread-safe, also on overlapping ranges, whose outcome is then
+// undefined.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -21,9 +22,9 @@ class File {
  public:
   virtual ~File() = default;
 
-  // Writes or reads all of it or fails. Offset, length and address are multiples of kBlockBytes, for
-  // it goes past the page cache where the file system allows. A failed Write leaves any mix of old
-  // and new bytes in its range. Reading past the end: EIO.
+  // Writes or reads all of it or fails. Offset, length and address are multiples of kBlockBytes,
+  // for it goes past the page cache where the file system allows. A failed Write leaves any mix of
+  // old and new bytes in its range. Reading past the end: EIO.
   [[nodiscard]] virtual absl::Status Write(uint64_t offset_bytes,
                                            std::span<const std::byte> bytes) = 0;
   [[nodiscard]] virtual absl::Status Read(uint64_t offset_bytes,

@@ -1,8 +1,9 @@
 // Numbers the intervals between syncs, and knows when the last row of one has been written.
 //
-// A row belongs to the epoch that was current when its write to the index began; its data is on disk,
-// if not yet durable, by then. Advance ends the current epoch and waits for the index writes in it,
-// not for anything else, so that what is synced afterwards holds all of the epoch. Thread-safe.
+// A row belongs to the epoch that was current when its write to the index began; its data is on
+// disk, if not yet durable, by then. Advance ends the current epoch and waits for the index writes
+// in it, not for anything else, so that what is synced afterwards holds all of the epoch.
+// Thread-safe.
 #pragma once
 
 #include <array>

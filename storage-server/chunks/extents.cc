@@ -22,8 +22,7 @@ void Append(ExtentList* list, const Extent& extent) {
 Extent Clip(const Extent& extent, uint32_t first, uint32_t end) {
   const uint32_t from = std::max(extent.chunk_block, first);
   const uint32_t to = std::min(extent.end(), end);
-  return {from,
-          {extent.run.segment, extent.run.block + (from - extent.chunk_block), to - from}};
+  return {from, {extent.run.segment, extent.run.block + (from - extent.chunk_block), to - from}};
 }
 
 // Sorted, with runs that touch or overlap joined.
@@ -120,9 +119,9 @@ std::vector<BlockRun> Difference(std::vector<BlockRun> a, std::vector<BlockRun> 
   for (const BlockRun& run : a) {
     const uint32_t end = run.block + run.count;
     uint32_t at = run.block;
-    while (next < b.size() && (b[next].segment < run.segment ||
-                               (b[next].segment == run.segment &&
-                                b[next].block + b[next].count <= at))) {
+    while (next < b.size() &&
+           (b[next].segment < run.segment ||
+            (b[next].segment == run.segment && b[next].block + b[next].count <= at))) {
       ++next;
     }
     for (size_t i = next; i < b.size() && b[i].segment == run.segment && b[i].block < end; ++i) {

@@ -1,5 +1,5 @@
-// Where the blocks of a chunk lie: pure functions on lists of extents. Everything counts in blocks of
-// kBlockBytes. Thread-safe: no state.
+// Where the blocks of a chunk lie: pure functions on lists of extents. Everything counts in blocks
+// of kBlockBytes. Thread-safe: no state.
 #pragma once
 
 #include <compare>

@@ -17,10 +17,10 @@ namespace {
 
 constexpr mode_t kFileMode = 0600;
 
-// Two descriptors of one file: `direct_` for the store's own reads and writes, `cached_` for sendfile.
-// Everything is written through `direct_`, small writes too: a file whose pages are dirtied by some
-// writes while others go around the cache makes the kernel fail an fsync with EIO where both meet in
-// one large folio.
+// Two descriptors of one file: `direct_` for the store's own reads and writes, `cached_` for
+// sendfile. Everything is written through `direct_`, small writes too: a file whose pages are
+// dirtied by some writes while others go around the cache makes the kernel fail an fsync with EIO
+// where both meet in one large folio.
 class PosixFile final : public File {
  public:
   PosixFile(std::string path, UniqueFd direct, UniqueFd cached)
@@ -28,8 +28,8 @@ class PosixFile final : public File {
 
   absl::Status Write(uint64_t offset_bytes, std::span<const std::byte> bytes) override {
     while (!bytes.empty()) {
-      const ssize_t n = ::pwrite(direct_.get(), bytes.data(), bytes.size(),
-                                 static_cast<off_t>(offset_bytes));
+      const ssize_t n =
+          ::pwrite(direct_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset_bytes));
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return LastError("write " + path_);
       if (n == 0) return PosixError(EIO, "write " + path_ + ": nothing was written");

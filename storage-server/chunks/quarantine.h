@@ -1,8 +1,8 @@
 // Freed blocks that may not be used again yet.
 //
 // sendfile hands pages of a segment to a socket without copying them: a block that is overwritten
-// while its page waits there would be sent with its new bytes. So freed blocks wait here for kTime, and
-// while a read that began before they were freed holds them. Thread-safe.
+// while its page waits there would be sent with its new bytes. So freed blocks wait here for kTime,
+// and while a read that began before they were freed holds them. Thread-safe.
 #pragma once
 
 #include <chrono>

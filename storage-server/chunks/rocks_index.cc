@@ -75,9 +75,9 @@ class RocksIndex final : public ChunkIndex {
 
   absl::Status Sync() override { return FromRocks(db_->SyncWAL(), "sync the index"); }
 
-  absl::Status Scan(std::string_view first, std::string_view end,
-                    const std::function<bool(std::string_view, std::string_view)>& visit)
-      const override {
+  absl::Status Scan(
+      std::string_view first, std::string_view end,
+      const std::function<bool(std::string_view, std::string_view)>& visit) const override {
     const rocksdb::Slice bound = ToSlice(end);
     rocksdb::ReadOptions options;
     options.iterate_upper_bound = &bound;

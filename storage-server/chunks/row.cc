@@ -161,10 +161,8 @@ void Resize(RowVersion* row, uint32_t length_bytes) {
   if (blocks < old_blocks) row->extents = WithHole(row->extents, blocks, old_blocks);
   if (old_blocks > 0 && length_bytes > row->length_bytes) {  // its last block grows by zeros
     const uint32_t last = old_blocks - 1;
-    const uint32_t grown =
-        BytesInBlock(length_bytes, last) - BytesInBlock(row->length_bytes, last);
-    row->block_crc32c[last] =
-        Crc32cExtend(row->block_crc32c[last], std::span(kZeros).first(grown));
+    const uint32_t grown = BytesInBlock(length_bytes, last) - BytesInBlock(row->length_bytes, last);
+    row->block_crc32c[last] = Crc32cExtend(row->block_crc32c[last], std::span(kZeros).first(grown));
   }
   row->block_crc32c.resize(blocks, Crc32cOfZeroBlock());
   row->length_bytes = length_bytes;

@@ -8,8 +8,8 @@
 //             varint number of extents
 //             each: varint holes (blocks since the end of the extent before), count, segment, block
 //             fixed32 little-endian CRC32C for each stored block, in order of the chunk
-// A block's CRC32C covers min(4096, length - start of the block) bytes; what lies on disk after them in
-// that block is zeros. A block in no extent is a hole: zeros.
+// A block's CRC32C covers min(4096, length - start of the block) bytes; what lies on disk after
+// them in that block is zeros. A block in no extent is a hole: zeros.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/limits.h"
 #include "storage-server/chunks/chunk_store.h"
 #include "storage-server/chunks/extents.h"
 
@@ -53,9 +54,9 @@ struct Row {
 
 [[nodiscard]] ChunkInfo InfoOf(const RowVersion& version);
 
-// Gives `row` another length: CRCs of blocks that the change adds to or takes from are those of zeros,
-// but that of a last block which only grows by zeros, which is extended. Cutting into a stored block
-// leaves that block's CRC for the caller to set. Extents past the end go.
+// Gives `row` another length: CRCs of blocks that the change adds to or takes from are those of
+// zeros, but that of a last block which only grows by zeros, which is extended. Cutting into a
+// stored block leaves that block's CRC for the caller to set. Extents past the end go.
 void Resize(RowVersion* row, uint32_t length_bytes);
 
 [[nodiscard]] std::string EncodeRow(const Row& row);

@@ -6,15 +6,15 @@
 namespace weft::storage {
 namespace {
 
-std::vector<BlockRun> UnionOf(std::vector<BlockRun> runs, const std::vector<HeldVersion>& versions) {
+std::vector<BlockRun> UnionOf(std::vector<BlockRun> runs,
+                              const std::vector<HeldVersion>& versions) {
   for (const HeldVersion& version : versions) runs = Union(std::move(runs), version.runs);
   return runs;
 }
 
 }  // namespace
 
-std::vector<BlockRun> SupersededBlocks::Replace(ChunkId chunk, HeldVersion old,
-                                                HeldVersion fresh) {
+std::vector<BlockRun> SupersededBlocks::Replace(ChunkId chunk, HeldVersion old, HeldVersion fresh) {
   const MutexLock lock(&mutex_);
   std::vector<HeldVersion> replaced = {std::move(old)};
   const auto entry = chunks_.find(chunk);

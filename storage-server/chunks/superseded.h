@@ -17,8 +17,8 @@
 namespace weft::storage {
 
 // Of the versions of a chunk that one of `epoch` replaces, newest first: those that must be kept.
-// One of the same epoch need not, since it becomes durable only together with its successor, and none
-// older than the newest durable one. `Version` has a member epoch.
+// One of the same epoch need not, since it becomes durable only together with its successor, and
+// none older than the newest durable one. `Version` has a member epoch.
 template <typename Version>
 [[nodiscard]] std::vector<Version> NeededAfter(std::vector<Version> replaced, uint64_t epoch,
                                                uint64_t completed_epoch) {
@@ -39,6 +39,8 @@ struct HeldVersion {
 
 class SupersededBlocks {
  public:
+  explicit SupersededBlocks(uint64_t completed_epoch) : completed_(completed_epoch) {}
+
   // `fresh` has replaced `old` in the index. Returns the blocks that are free now.
   [[nodiscard]] std::vector<BlockRun> Replace(ChunkId chunk, HeldVersion old, HeldVersion fresh);
   // `old` has been removed from the index in `epoch`.
@@ -56,7 +58,7 @@ class SupersededBlocks {
   };
 
   mutable Mutex mutex_;
-  uint64_t completed_ WEFT_GUARDED_BY(mutex_) = 0;
+  uint64_t completed_ WEFT_GUARDED_BY(mutex_);
   absl::flat_hash_map<ChunkId, Entry> chunks_ WEFT_GUARDED_BY(mutex_);
   std::vector<HeldVersion> removed_ WEFT_GUARDED_BY(mutex_);  // epoch: of the removal
 };
