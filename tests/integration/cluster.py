@@ -277,8 +277,8 @@ class Cluster:
     def weft(self, *arguments, **options):
         return run(BIN / "weft", *arguments, **options)
 
-    def info(self, path):
-        return json.loads(self.weft("info", path, "--json").stdout)
+    def info(self, path, *options):
+        return json.loads(self.weft("info", path, "--json", *options).stdout)
 
     @property
     def daemons(self):

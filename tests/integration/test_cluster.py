@@ -8,7 +8,7 @@ from files import check_file, seeded_bytes, write_file
 
 def nodes_of(cluster, path):
     """Names of the nodes that hold chunks of a file."""
-    return {chunk["node"] for chunk in cluster.info(path)["chunks"] if chunk["exists"]}
+    return {node["name"] for node in cluster.info(path)["nodes"] if node["chunks"] > 0}
 
 
 def test_a_large_file_lies_on_all_nodes(make_cluster):
@@ -59,7 +59,7 @@ def test_several_targets_on_one_daemon(make_cluster):
     mount = cluster.mount()
     data = seeded_bytes(1, 16 * CHUNK)
     write_file(mount / "f", data)
-    targets = {chunk["target"] for chunk in cluster.info(mount / "f")["chunks"]}
+    targets = {chunk["target"] for chunk in cluster.info(mount / "f", "--chunks", 16)["chunks"]}
     assert len(targets) == 2
     cluster.restart(cluster.storage["s1"])
     mount.remount()
@@ -109,7 +109,7 @@ def test_layouts_are_inherited(cluster):
     write_file(mount / "small" / "below" / "f", data)
     layout = json.loads(cluster.weft("layout", "get", mount / "small" / "below", "--json").stdout)
     assert layout["chunk_bytes"] == 64 * 1024 and layout["width"] == 2
-    assert len(cluster.info(mount / "small" / "below" / "f")["chunks"]) == 11
+    assert cluster.info(mount / "small" / "below" / "f")["content"]["chunks"] == 11
     mount.remount()
     check_file(mount / "small" / "below" / "f", data)
 
