@@ -14,18 +14,12 @@
 #include <string>
 #include <vector>
 
+#include "common/cluster_map/group_set.h"
 #include "common/ids.h"
 #include "proto/cluster.pb.h"
 #include "proto/types.pb.h"
 
 namespace weft {
-
-// Group of chunk `chunk` in a pool of `groups` groups (a power of two). Persisted data depends on
-// it: it never changes.
-[[nodiscard]] constexpr uint32_t GroupOfChunk(uint32_t first_group, uint32_t width, uint32_t chunk,
-                                              uint32_t groups) {
-  return (first_group + chunk % width) & (groups - 1);
-}
 
 struct TargetInfo {
   TargetId id;
@@ -44,8 +38,9 @@ struct ChunkRoute {
 
 class ClusterMap {
  public:
-  // Checks `message`: chains name known targets on known nodes, pools have a power of two of groups
-  // within kMaxGroups, ids are unique and not 0. EPROTO with the reason otherwise.
+  // Checks `message`: chains name known targets on known nodes, each on another node; pools have
+  // whole group sets of a power of two, within kMaxGroups; ids are unique and, but for pools, not
+  // 0. EPROTO with the reason otherwise.
   [[nodiscard]] static absl::StatusOr<std::shared_ptr<const ClusterMap>> Make(
       proto::ClusterMap message);
 
@@ -56,18 +51,29 @@ class ClusterMap {
   [[nodiscard]] const proto::Pool* FindPool(PoolId pool) const;
   [[nodiscard]] const TargetInfo* FindTarget(TargetId target) const;
 
-  // ENXIO: the pool does not exist, or the chunk's group has no target yet.
+  // ESTALE: this map is older than the content's group set: fetch a newer one. ENXIO: the pool or
+  // the group does not exist, or the group has no target yet.
   [[nodiscard]] absl::StatusOr<ChunkRoute> Locate(const proto::Content& content,
                                                   uint32_t chunk) const;
 
-  // Targets that can hold chunks of the content: those of the `width` groups, each once.
+  // Targets that can hold chunks of the content: those of its `width` groups, each once, by id.
+  // Groups that have no target, or that do not exist, add none.
   [[nodiscard]] std::vector<TargetId> TargetsOf(const proto::Content& content) const;
 
  private:
   explicit ClusterMap(proto::ClusterMap message) : message_(std::move(message)) {}
 
+  // The chains of a pool, one after the other: chain g is members [first[g], first[g + 1]).
+  struct PoolChains {
+    const proto::Pool* pool = nullptr;
+    std::vector<proto::ChainMember> members;
+    std::vector<uint32_t> first;
+  };
+  [[nodiscard]] static PoolChains ChainsOf(const proto::Pool& pool);
+  [[nodiscard]] const PoolChains* FindChains(uint32_t pool) const;
+
   proto::ClusterMap message_;
-  absl::flat_hash_map<uint32_t, const proto::Pool*> pools_;
+  absl::flat_hash_map<uint32_t, PoolChains> pools_;
   absl::flat_hash_map<uint32_t, TargetInfo> targets_;
 };
 
