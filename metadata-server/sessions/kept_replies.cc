@@ -126,12 +126,13 @@ absl::StatusOr<KeptReplies::Start> KeptReplies::StartLocked(const std::shared_pt
   return start;
 }
 
-void KeptReplies::ForgetEarlierRun(const RequestId& request) {
+bool KeptReplies::TakeEarlierRun(const RequestId& request) {
   MutexLock lock(&mutex_);
   const auto session = sessions_.find(request.session);
-  if (session == sessions_.end()) return;
+  if (session == sessions_.end()) return false;
   const auto entry = session->second->entries.find(request.sequence);
-  if (entry != session->second->entries.end()) entry->second.is_from_earlier_run = false;
+  if (entry == session->second->entries.end()) return false;
+  return std::exchange(entry->second.is_from_earlier_run, false);
 }
 
 absl::Status KeptReplies::Drop(SessionId session) {

@@ -87,8 +87,9 @@ class KeptReplies {
   // ESTALE for a sequence that is acknowledged already; EBUSY for too many outstanding ones.
   [[nodiscard]] absl::StatusOr<Start> Begin(const RequestId& request);
 
-  // A replayed request has had its effects on this process, too.
-  void ForgetEarlierRun(const RequestId& request);
+  // True once for a replay that is_from_earlier_run: what the request did in the memory of that
+  // process is to be done in this one.
+  [[nodiscard]] bool TakeEarlierRun(const RequestId& request);
 
   // Forgets a session, in memory and in the store. No request of it may be executing or come later.
   [[nodiscard]] absl::Status Drop(SessionId session);

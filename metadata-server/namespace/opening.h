@@ -1,0 +1,88 @@
+// Opening and closing: counting opens, and deleting what nobody can reach any more.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <string>
+#include <utility>
+
+#include "common/status.h"
+#include "metadata-server/namespace/change.h"
+#include "metadata-server/namespace/content.h"
+#include "metadata-server/namespace/core.h"
+#include "metadata-server/namespace/records.pb.h"
+#include "metadata-server/sessions/open_files.h"
+
+namespace weft::metadata {
+
+struct OpenHow {
+  bool for_writing = false;
+  bool truncate = false;
+};
+
+[[nodiscard]] inline OpenMode ModeOf(bool for_writing) {
+  return for_writing ? OpenMode::kWriting : OpenMode::kReading;
+}
+
+// One open that is counted, and not any more if this goes before Keep.
+class CountedOpen {
+ public:
+  CountedOpen(OpenFiles& opens, SessionId session, InodeId inode, OpenMode mode)
+      : opens_(opens),
+        session_(session),
+        inode_(inode),
+        mode_(mode),
+        status_(opens.Add(session, inode, mode)) {}
+  ~CountedOpen() {
+    if (status_.ok() && !is_kept_) opens_.Remove(session_, inode_, mode_);
+  }
+  CountedOpen(const CountedOpen&) = delete;
+  CountedOpen& operator=(const CountedOpen&) = delete;
+
+  [[nodiscard]] const absl::Status& status() const { return status_; }
+  void Keep() { is_kept_ = true; }
+
+ private:
+  OpenFiles& opens_;
+  const SessionId session_;
+  const InodeId inode_;
+  const OpenMode mode_;
+  const absl::Status status_;
+  bool is_kept_ = false;
+};
+
+// Cuts an inode to zero where `how` says so, and tells whether it changed. EISDIR, ELOOP, EINVAL:
+// it cannot be opened like that. Its lock is held.
+[[nodiscard]] absl::StatusOr<bool> PrepareOpen(Core& core, Change& change, OpenHow how,
+                                               InodeRecord* inode);
+
+// Opens an inode whose lock is held and answers with its attributes; ends the transaction.
+template <typename Reply>
+[[nodiscard]] absl::StatusOr<Reply> OpenLocked(Core& core, Transaction& transaction,
+                                               InodeRecord inode, OpenHow how,
+                                               std::string* payload) {
+  WEFT_ASSIGN_OR_RETURN(const bool is_changed, PrepareOpen(core, transaction, how, &inode));
+  std::string bytes;
+  if (!is_changed) {
+    WEFT_ASSIGN_OR_RETURN(bytes, InlinePayload(core, inode));
+  }
+  CountedOpen open(core.opens, transaction.session(), InodeId(inode.attr().inode_id()),
+                   ModeOf(how.for_writing));
+  WEFT_RETURN_IF_ERROR(open.status());
+  Reply reply;
+  *reply.mutable_attr() = std::move(*inode.mutable_attr());
+  if (is_changed) {
+    WEFT_ASSIGN_OR_RETURN(reply, transaction.Commit(std::move(reply)));
+  } else {
+    reply = transaction.Keep(std::move(reply));
+  }
+  open.Keep();
+  if (payload != nullptr) *payload = std::move(bytes);
+  return reply;
+}
+
+// Deletes an inode that has no name and is not open anywhere, nor can be any more. Nothing to do
+// for others. Its lock is held.
+[[nodiscard]] absl::Status DeleteIfForgotten(Core& core, InodeId inode);
+
+}  // namespace weft::metadata

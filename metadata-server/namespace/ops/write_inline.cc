@@ -1,0 +1,43 @@
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "common/status.h"
+#include "metadata-server/namespace/content.h"
+#include "metadata-server/namespace/ops/ops.h"
+#include "metadata-server/namespace/rows.h"
+
+namespace weft::metadata::ops {
+
+absl::StatusOr<proto::WriteInlineReply> WriteInline(Core& core,
+                                                    const proto::WriteInlineRequest& request,
+                                                    std::string_view data,
+                                                    Transaction& transaction) {
+  const InodeId id(request.inode_id());
+  const InodeLocks::Guard guard = core.locks.Lock({id});
+  WEFT_ASSIGN_OR_RETURN(InodeRecord inode, ReadInode(*core.store, id));
+  if (!IsRegular(inode)) return PosixError(EINVAL, "not a regular file");
+  proto::Attr* const attr = inode.mutable_attr();
+  if (!attr->content().is_inline() || attr->content().content_id() != request.content_id()) {
+    return PosixError(EAGAIN, "the content is another one now");
+  }
+  const uint64_t offset = request.append() ? attr->size_bytes() : request.offset_bytes();
+  const uint64_t limit = attr->content().inline_max_bytes();
+  if (offset > limit || data.size() > limit - offset) {
+    return PosixError(EFBIG, "the file would grow too big to be inline");
+  }
+  if (!data.empty()) {
+    WEFT_ASSIGN_OR_RETURN(std::string bytes, ReadInlineBytes(*core.store, attr->content()));
+    if (bytes.size() < offset + data.size()) bytes.resize(offset + data.size());
+    std::copy(data.begin(), data.end(), bytes.begin() + static_cast<std::ptrdiff_t>(offset));
+    SetInlineBytes(transaction, &inode, bytes);
+    attr->set_size_bytes(std::max<uint64_t>(attr->size_bytes(), offset + data.size()));
+  }
+  attr->set_mtime_ns(request.mtime_ns() != 0 ? request.mtime_ns() : transaction.now_ns());
+  transaction.PutChanged(&inode);
+  proto::WriteInlineReply reply;
+  *reply.mutable_attr() = std::move(*attr);
+  return transaction.Commit(std::move(reply));
+}
+
+}  // namespace weft::metadata::ops

@@ -1,0 +1,115 @@
+#include "metadata-server/namespace/upkeep.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "common/status.h"
+#include "metadata-server/namespace/change.h"
+#include "metadata-server/namespace/content.h"
+#include "metadata-server/namespace/keys.h"
+#include "metadata-server/namespace/opening.h"
+#include "metadata-server/namespace/rows.h"
+
+namespace weft::metadata {
+namespace {
+
+// The rest waits for the next Tick.
+constexpr size_t kMaxOrphansPerTick = 10'000;
+
+// Keeps the first error.
+void Collect(const absl::Status& status, absl::Status* first) {
+  if (first->ok()) *first = status;
+}
+
+// False: the inode is gone.
+bool ReportOpen(Core& core, SessionId session, const proto::OpenRecord& open) {
+  const InodeId id(open.inode_id());
+  const InodeLocks::Guard guard = core.locks.Lock({id});
+  if (ErrnoOf(ReadInode(*core.store, id).status()) == ESTALE) return false;
+  return core.opens
+      .Report(session, id, ModeOf(open.for_writing()), std::max<uint32_t>(open.count(), 1))
+      .ok();
+}
+
+// A writer has gone without a last CommitWrite: the size becomes what its chunks tell.
+absl::Status SettleSize(Core& core, InodeRecord inode) {
+  WEFT_RETURN_IF_ERROR(FinishCut(core, IdOf(inode)));
+  proto::Attr* const attr = inode.mutable_attr();
+  WEFT_ASSIGN_OR_RETURN(const uint64_t end, core.content->End(attr->content()));
+  if (end <= attr->size_bytes()) return absl::OkStatus();
+  attr->set_used_bytes(
+      std::min(attr->used_bytes() + (end - attr->size_bytes()), MostUsedByChunks(end)));
+  attr->set_size_bytes(end);
+  Change change(core);
+  attr->set_mtime_ns(change.now_ns());
+  change.PutChanged(&inode);
+  return change.Commit();
+}
+
+// The content of a file whose writer has gone.
+absl::Status SettleContent(Core& core, InodeId id) {
+  absl::StatusOr<InodeRecord> inode = ReadInode(*core.store, id);
+  if (ErrnoOf(inode.status()) == ESTALE) return absl::OkStatus();
+  WEFT_RETURN_IF_ERROR(inode.status());
+  if (!IsRegular(*inode) || inode->attr().nlink() == 0) return absl::OkStatus();
+  // It may have written chunks and not come to say so: they must not show through holes later.
+  if (inode->attr().content().is_inline()) return RenewInlineContent(core, *std::move(inode));
+  return SettleSize(core, *std::move(inode));
+}
+
+absl::Status CloseAll(Core& core, SessionId session, const OpenFiles::OpenInode& open) {
+  const InodeLocks::Guard guard = core.locks.Lock({open.inode});
+  if (open.for_writing) WEFT_RETURN_IF_ERROR(SettleContent(core, open.inode));
+  core.opens.RemoveAll(session, open.inode);
+  return DeleteIfForgotten(core, open.inode);
+}
+
+absl::Status DeleteForgottenOrphans(Core& core) {
+  std::vector<InodeId> orphans;
+  WEFT_RETURN_IF_ERROR(
+      core.store->Scan(Family::kOrphan, {}, {}, [&](std::string_view key, std::string_view) {
+        const InodeId orphan = InodeOfKey(key);
+        if (!core.opens.IsOpen(orphan)) orphans.push_back(orphan);
+        return orphans.size() < kMaxOrphansPerTick;
+      }));
+  absl::Status first;
+  for (const InodeId orphan : orphans) {
+    const std::optional<InodeLocks::Guard> guard = core.locks.TryLock(orphan);
+    if (guard) Collect(DeleteIfForgotten(core, orphan), &first);
+  }
+  return first;
+}
+
+}  // namespace
+
+std::vector<InodeId> ReportOpens(Core& core, SessionId session,
+                                 const std::vector<proto::OpenRecord>& opens) {
+  std::vector<InodeId> lost;
+  for (const proto::OpenRecord& open : opens) {
+    if (!ReportOpen(core, session, open)) lost.emplace_back(open.inode_id());
+  }
+  return lost;
+}
+
+absl::Status EndSession(Core& core, SessionId session) {
+  absl::Status first;
+  for (const OpenFiles::OpenInode& open : core.opens.OfSession(session)) {
+    Collect(CloseAll(core, session, open), &first);
+  }
+  WEFT_RETURN_IF_ERROR(first);
+  return core.replies->Drop(session);
+}
+
+absl::Status Tick(Core& core) {
+  absl::Status first;
+  for (const InodeId inode : core.cuts.All()) {
+    // Locked: its shrink is being finished right now, or the next Tick comes soon enough.
+    const std::optional<InodeLocks::Guard> guard = core.locks.TryLock(inode);
+    if (guard) Collect(FinishCut(core, inode), &first);
+  }
+  if (!core.InGrace()) Collect(DeleteForgottenOrphans(core), &first);
+  return first;
+}
+
+}  // namespace weft::metadata
