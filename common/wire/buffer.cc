@@ -97,10 +97,10 @@ Buffer::Buffer(Buffer&& other) noexcept
       capacity_(std::exchange(other.capacity_, 0)) {}
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
-  Buffer old(std::move(*this));  // goes back to the pool when it leaves this scope
-  data_ = std::exchange(other.data_, nullptr);
-  size_ = std::exchange(other.size_, 0);
-  capacity_ = std::exchange(other.capacity_, 0);
+  Buffer taken(std::move(other));  // at the end it has what was here, and gives it back
+  std::swap(data_, taken.data_);
+  std::swap(size_, taken.size_);
+  std::swap(capacity_, taken.capacity_);
   return *this;
 }
 

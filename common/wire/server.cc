@@ -33,7 +33,7 @@ class ServerImpl final : public Server {
   ServerImpl(ServerOptions options, Handler& handler, std::string address, UniqueFd listener,
              UniqueFd epoll, UniqueFd stop)
       : options_(std::move(options)),
-        handler_(handler),
+        serving_{options_, handler, log_},
         address_(std::move(address)),
         listener_(std::move(listener)),
         epoll_(std::move(epoll)),
@@ -163,12 +163,12 @@ class ServerImpl final : public Server {
 
   void Admit(UniqueFd fd) {
     Tune(fd.get());
-    const auto connection = std::make_shared<ServerConnection>(std::move(fd), options_, handler_);
+    const auto connection = std::make_shared<ServerConnection>(std::move(fd), serving_);
     MutexLock lock(&connections_mutex_);
     if (is_closed_) return;
     if (connections_.size() >= options_.max_connections) {
-      spdlog::warn("{} is turned away: {} connections are open", connection->peer().address,
-                   connections_.size());
+      log_.Warn(connection->peer().address + " is turned away: " +
+                std::to_string(connections_.size()) + " connections are open");
       EndSilent();
       return;
     }
@@ -197,7 +197,8 @@ class ServerImpl final : public Server {
   }
 
   const ServerOptions options_;
-  Handler& handler_;
+  PeerLog log_;
+  const Serving serving_;
   const std::string address_;
   UniqueFd listener_;
   const UniqueFd epoll_;

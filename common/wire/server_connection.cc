@@ -24,11 +24,8 @@ std::string Printable(std::string text) {
 
 }  // namespace
 
-ServerConnection::ServerConnection(UniqueFd fd, const ServerOptions& options, Handler& handler)
-    : options_(options),
-      handler_(handler),
-      connected_at_(std::chrono::steady_clock::now()),
-      socket_(std::move(fd)) {
+ServerConnection::ServerConnection(UniqueFd fd, const Serving& serving)
+    : serving_(serving), connected_at_(std::chrono::steady_clock::now()), socket_(std::move(fd)) {
   peer_.address = PeerAddress(socket_.fd());
 }
 
@@ -47,7 +44,8 @@ ServerConnection::Next ServerConnection::OnReadable(WorkerMemory& memory) {
   do {
     const absl::Status status = ServeFrame(memory);
     if (!status.ok()) {
-      spdlog::warn("{} {} is disconnected: {}", peer_.address, peer_.name, MessageOf(status));
+      serving_.log.Warn(peer_.address + " " + peer_.name +
+                        " is disconnected: " + MessageOf(status));
       return Next::kClose;
     }
   } while (memory.receiver.HasMore());
@@ -55,7 +53,7 @@ ServerConnection::Next ServerConnection::OnReadable(WorkerMemory& memory) {
 }
 
 absl::Status ServerConnection::ServeFrame(WorkerMemory& memory) {
-  const Deadline deadline = After(options_.io_timeout);
+  const Deadline deadline = After(serving_.options.io_timeout);
   WEFT_ASSIGN_OR_RETURN(const FrameHeader header, memory.receiver.ReceiveHead(socket_, deadline));
   return version_ == 0 ? Greet(header, memory, deadline) : ServeRequest(header, memory, deadline);
 }
@@ -67,8 +65,9 @@ absl::StatusOr<proto::HelloReply> ServerConnection::Introduce(const FrameHeader&
   peer_.name = Printable(hello.name());
   WEFT_ASSIGN_OR_RETURN(
       proto::HelloReply reply,
-      AnswerHello(hello, {.name = options_.name,
-                          .cluster_id = options_.cluster_id ? options_.cluster_id() : ""}));
+      AnswerHello(
+          hello, {.name = serving_.options.name,
+                  .cluster_id = serving_.options.cluster_id ? serving_.options.cluster_id() : ""}));
   if (hello.role() == proto::WIRE_ROLE_CALLBACK) {
     if (hello.uuid().empty()) return PosixError(EPROTO, "callback connection without a uuid");
     is_callback_.store(true);
@@ -117,8 +116,8 @@ absl::Status ServerConnection::ServeRequest(const FrameHeader& header, WorkerMem
                         .message = memory.receiver.message(),
                         .payload = payload.bytes(),
                         .peer = &peer_};
-  ReplyOnce responder(socket_, memory.head, header, options_.io_timeout);
-  handler_.Handle(request, responder);
+  ReplyOnce responder(socket_, memory.head, header, serving_.options.io_timeout);
+  serving_.handler.Handle(request, responder);
   return responder.Settle();
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "common/wire/frame_io.h"
+#include "common/wire/peer_log.h"
 #include "common/wire/server.h"
 #include "proto/hello.pb.h"
 
@@ -21,6 +22,13 @@ struct WorkerMemory {
   FrameHead head;
 };
 
+// What the connections of a server have in common; must outlive them.
+struct Serving {
+  const ServerOptions& options;
+  Handler& handler;
+  PeerLog& log;
+};
+
 class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
  public:
   enum class Next {
@@ -29,8 +37,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
     kClose,
   };
 
-  // `options` and `handler` must outlive it.
-  ServerConnection(UniqueFd fd, const ServerOptions& options, Handler& handler);
+  ServerConnection(UniqueFd fd, const Serving& serving);
 
   void BeginTurn() { (void)turn_.load(std::memory_order_acquire); }
   // The caller must not touch the connection any more once it has let epoll have it again.
@@ -55,8 +62,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   absl::StatusOr<proto::HelloReply> Introduce(const FrameHeader& header, std::string_view message);
   absl::Status ServeRequest(const FrameHeader& header, WorkerMemory& memory, Deadline deadline);
 
-  const ServerOptions& options_;
-  Handler& handler_;
+  const Serving& serving_;
   const Deadline connected_at_;
 
   std::atomic<uint64_t> turn_{0};

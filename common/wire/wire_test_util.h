@@ -15,6 +15,7 @@
 #include "common/mutex.h"
 #include "common/status.h"
 #include "common/wire/address.h"
+#include "common/wire/backoff.h"
 #include "common/wire/channel.h"
 #include "common/wire/frame_io.h"
 #include "common/wire/hello.h"
