@@ -381,7 +381,7 @@ TEST_F(StorageHandlerTest, UnknownMethodsAndMalformedMessagesHarmNothing) {
   ExpectError<proto::PingReply>(9, proto::PingRequest(), EOPNOTSUPP, "method 9");
   // A string where READ_CHUNK has a message.
   proto::PingReply malformed;
-  malformed.set_node_name("\xff\xff\xff");
+  malformed.set_node_name("\x0f");  // a tag of a wire type that does not exist
   ExpectError<proto::ReadChunkReply>(proto::READ_CHUNK, malformed, EPROTO, "");
   const Bytes data = RandomBytes(100, 17);
   MustWrite(0, 0, data);
