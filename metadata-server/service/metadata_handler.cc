@@ -1,0 +1,277 @@
+#include "metadata-server/service/metadata_handler.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+#include <vector>
+
+#include "common/status.h"
+#include "common/version.h"
+
+namespace weft::metadata {
+namespace {
+
+// Errors that say something of this server, not of the request.
+bool IsOurs(int error) { return error == EIO || error == EROFS || error == EUCLEAN; }
+
+void LogFailure(const wire::Request& request, const absl::Status& status) {
+  const auto level = IsOurs(ErrnoOf(status)) ? spdlog::level::warn : spdlog::level::debug;
+  if (!spdlog::should_log(level)) return;
+  std::string method = proto::MetadataMethod_Name(static_cast<int>(request.method));
+  if (method.empty()) method = "method " + std::to_string(request.method);
+  spdlog::log(level, "req={} {} from {}: {}", request.request_id, method,
+              request.peer == nullptr ? "?" : request.peer->name, MessageOf(status));
+}
+
+iovec AsIovec(const std::string& bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
+
+template <typename Request>
+concept IsMutation = requires(const Request& request) {
+  request.mutation();
+};
+
+}  // namespace
+
+MetadataHandler::MetadataHandler(ServerFacts facts, Namespace* names, SessionTable* sessions,
+                                 KvStore* store, MapSource map)
+    : facts_(std::move(facts)),
+      names_(names),
+      sessions_(sessions),
+      store_(store),
+      map_(std::move(map)) {}
+
+void MetadataHandler::Handle(const wire::Request& request, wire::Responder& responder) {
+  const absl::Status status = Dispatch(request, responder);
+  if (status.ok()) return;
+  LogFailure(request, status);
+  responder.Error(status);
+}
+
+template <typename Request>
+absl::Status MetadataHandler::CheckSession(const Request& request) {
+  if constexpr (IsMutation<Request>) {
+    return sessions_->Touch(SessionId(request.mutation().session_id()));
+  } else {
+    return absl::OkStatus();
+  }
+}
+
+template <typename Request, typename Reply>
+absl::Status MetadataHandler::Forward(absl::StatusOr<Reply> (Namespace::*method)(const Request&),
+                                      const wire::Request& request, wire::Responder& responder) {
+  Request message;
+  WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
+  WEFT_RETURN_IF_ERROR(CheckSession(message));
+  WEFT_ASSIGN_OR_RETURN(const Reply reply, (names_->*method)(message));
+  responder.Ok(reply);
+  return absl::OkStatus();
+}
+
+template <typename Request, typename Reply>
+absl::Status MetadataHandler::Forward(absl::StatusOr<Reply> (Namespace::*method)(const Request&,
+                                                                                 std::string*),
+                                      const wire::Request& request, wire::Responder& responder) {
+  Request message;
+  WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
+  WEFT_RETURN_IF_ERROR(CheckSession(message));
+  std::string content;
+  WEFT_ASSIGN_OR_RETURN(const Reply reply, (names_->*method)(message, &content));
+  const iovec payload = AsIovec(content);
+  responder.Ok(reply, std::span(&payload, content.empty() ? 0 : 1));
+  return absl::OkStatus();
+}
+
+absl::Status MetadataHandler::Dispatch(const wire::Request& request, wire::Responder& responder) {
+  switch (request.method) {
+    case proto::OPEN_SESSION:
+      return OpenSession(request, responder);
+    case proto::KEEP_ALIVE:
+      return KeepAlive(request, responder);
+    case proto::CLOSE_SESSION:
+      return CloseSession(request, responder);
+    case proto::GET_CLUSTER_MAP:
+      return GetClusterMap(request, responder);
+    case proto::GET_SERVER_INFO:
+      return GetServerInfo(request, responder);
+    case proto::SYNC:
+      return Sync(request, responder);
+    case proto::STAT_FS:
+      return StatFs(request, responder);
+    default:
+      return DispatchNames(request, responder);
+  }
+}
+
+absl::Status MetadataHandler::DispatchNames(const wire::Request& request,
+                                            wire::Responder& responder) {
+  switch (request.method) {
+    case proto::LOOKUP:
+      return Forward(&Namespace::Lookup, request, responder);
+    case proto::GET_ATTR:
+      return Forward(&Namespace::GetAttr, request, responder);
+    case proto::SET_ATTR:
+      return Forward(&Namespace::SetAttr, request, responder);
+    case proto::MAKE_NODE:
+      return Forward(&Namespace::MakeNode, request, responder);
+    case proto::LINK:
+      return Forward(&Namespace::Link, request, responder);
+    case proto::UNLINK:
+      return Forward(&Namespace::Unlink, request, responder);
+    case proto::RMDIR:
+      return Forward(&Namespace::Rmdir, request, responder);
+    case proto::RENAME:
+      return Forward(&Namespace::Rename, request, responder);
+    case proto::READ_LINK:
+      return Forward(&Namespace::ReadLink, request, responder);
+    case proto::READ_DIR:
+      return Forward(&Namespace::ReadDir, request, responder);
+    case proto::GET_LAYOUT:
+      return Forward(&Namespace::GetLayout, request, responder);
+    case proto::SET_LAYOUT:
+      return Forward(&Namespace::SetLayout, request, responder);
+    case proto::GET_PATH:
+      return Forward(&Namespace::GetPath, request, responder);
+    default:
+      return DispatchContent(request, responder);
+  }
+}
+
+absl::Status MetadataHandler::DispatchContent(const wire::Request& request,
+                                              wire::Responder& responder) {
+  switch (request.method) {
+    case proto::CREATE:
+      return Forward(&Namespace::Create, request, responder);
+    case proto::OPEN:
+      return Forward(&Namespace::Open, request, responder);
+    case proto::CLOSE:
+      return Forward(&Namespace::Close, request, responder);
+    case proto::READ_INLINE:
+      return Forward(&Namespace::ReadInline, request, responder);
+    case proto::WRITE_INLINE:
+      return WriteInline(request, responder);
+    case proto::COMMIT_WRITE:
+      return Forward(&Namespace::CommitWrite, request, responder);
+    case proto::GET_XATTR:
+      return Forward(&Namespace::GetXattr, request, responder);
+    case proto::SET_XATTR:
+      return Forward(&Namespace::SetXattr, request, responder);
+    case proto::LIST_XATTR:
+      return Forward(&Namespace::ListXattr, request, responder);
+    case proto::REMOVE_XATTR:
+      return Forward(&Namespace::RemoveXattr, request, responder);
+    default:
+      return PosixError(EOPNOTSUPP,
+                        "a metadata-server has no method " + std::to_string(request.method));
+  }
+}
+
+absl::Status MetadataHandler::OpenSession(const wire::Request& request,
+                                          wire::Responder& responder) {
+  proto::OpenSessionRequest message;
+  WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
+  if (message.client_uuid().empty()) return PosixError(EINVAL, "a session needs a client_uuid");
+  WEFT_ASSIGN_OR_RETURN(const SessionId session, sessions_->Open(message));
+  spdlog::info("session {} opened by {}:{}", session.value(), message.host(),
+               message.mount_point());
+  proto::OpenSessionReply reply;
+  reply.set_session_id(session.value());
+  reply.set_ttl_ms(static_cast<uint32_t>(facts_.session_ttl.count()));
+  reply.set_cluster_id(facts_.cluster_id);
+  reply.set_root_inode_id(kRootInode.value());
+  reply.set_server_start(facts_.server_start);
+  reply.set_map_epoch(map_()->epoch().value());
+  reply.set_durability_id(store_->durability_id());
+  reply.set_control_address(facts_.control_address());
+  responder.Ok(reply);
+  return absl::OkStatus();
+}
+
+absl::Status MetadataHandler::KeepAlive(const wire::Request& request, wire::Responder& responder) {
+  proto::KeepAliveRequest message;
+  WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
+  const SessionId session(message.session_id());
+  WEFT_RETURN_IF_ERROR(sessions_->Touch(session));
+  proto::KeepAliveReply reply;
+  if (message.opens_size() > 0) {
+    const std::vector<proto::OpenRecord> opens(message.opens().begin(), message.opens().end());
+    for (const InodeId lost : names_->ReportOpens(session, opens)) {
+      reply.add_lost_inodes(lost.value());
+    }
+  }
+  reply.set_server_start(facts_.server_start);
+  reply.set_map_epoch(map_()->epoch().value());
+  responder.Ok(reply);
+  return absl::OkStatus();
+}
+
+absl::Status MetadataHandler::CloseSession(const wire::Request& request,
+                                           wire::Responder& responder) {
+  proto::CloseSessionRequest message;
+  WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
+  WEFT_RETURN_IF_ERROR(sessions_->Close(SessionId(message.session_id())));
+  spdlog::info("session {} closed", message.session_id());
+  responder.Ok(proto::CloseSessionReply());
+  return absl::OkStatus();
+}
+
+absl::Status MetadataHandler::GetClusterMap(const wire::Request& request,
+                                            wire::Responder& responder) {
+  proto::GetClusterMapRequest message;
+  WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
+  responder.Ok(map_()->message());
+  return absl::OkStatus();
+}
+
+absl::Status MetadataHandler::GetServerInfo(const wire::Request& request,
+                                            wire::Responder& responder) {
+  proto::GetServerInfoRequest message;
+  WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
+  proto::GetServerInfoReply reply;
+  reply.set_control_address(facts_.control_address());
+  reply.set_cluster_id(facts_.cluster_id);
+  reply.set_version(kVersion);
+  responder.Ok(reply);
+  return absl::OkStatus();
+}
+
+absl::Status MetadataHandler::Sync(const wire::Request& request, wire::Responder& responder) {
+  proto::SyncRequest message;
+  WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
+  WEFT_RETURN_IF_ERROR(store_->Sync());
+  proto::SyncReply reply;
+  reply.set_durability_id(store_->durability_id());
+  responder.Ok(reply);
+  return absl::OkStatus();
+}
+
+absl::Status MetadataHandler::StatFs(const wire::Request& request, wire::Responder& responder) {
+  proto::StatFsRequest message;
+  WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
+  const std::shared_ptr<const ClusterMap> map = map_();
+  proto::StatFsReply reply;
+  for (const proto::Target& target : map->message().targets()) {
+    const TargetInfo* info = map->FindTarget(TargetId(target.target_id()));
+    if (info == nullptr || info->node_state == proto::NODE_PENDING) continue;
+    reply.set_capacity_bytes(reply.capacity_bytes() + target.capacity_bytes());
+    reply.set_free_bytes(reply.free_bytes() + target.free_bytes());
+  }
+  // The namespace has no limit of its own: a file needs a block at the most.
+  reply.set_inodes_used(names_->InodeCount());
+  reply.set_inodes_free(reply.free_bytes() / kBlockBytes);
+  responder.Ok(reply);
+  return absl::OkStatus();
+}
+
+absl::Status MetadataHandler::WriteInline(const wire::Request& request,
+                                          wire::Responder& responder) {
+  proto::WriteInlineRequest message;
+  WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
+  WEFT_RETURN_IF_ERROR(CheckSession(message));
+  const std::string_view data(reinterpret_cast<const char*>(request.payload.data()),
+                              request.payload.size());
+  WEFT_ASSIGN_OR_RETURN(const proto::WriteInlineReply reply, names_->WriteInline(message, data));
+  responder.Ok(reply);
+  return absl::OkStatus();
+}
+
+}  // namespace weft::metadata

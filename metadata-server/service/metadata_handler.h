@@ -1,0 +1,70 @@
+// The wire's namespace and session calls ↔ the domain: parse, check the session, call, reply.
+// Nothing else.
+//
+// Thread-safe: called from many wire workers at once.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/cluster_map/cluster_map.h"
+#include "common/wire/server.h"
+#include "metadata-server/namespace/namespace.h"
+#include "metadata-server/sessions/session_table.h"
+#include "metadata-server/store/kv_store.h"
+
+namespace weft::metadata {
+
+// What the handler tells clients of this server.
+struct ServerFacts {
+  std::string cluster_id;
+  uint64_t server_start = 0;  // changes with every start
+  std::chrono::milliseconds session_ttl{15'000};
+  std::function<std::string()> control_address;  // host:port of the gRPC services
+};
+
+class MetadataHandler final : public wire::Handler {
+ public:
+  // The cluster map of now; never null.
+  using MapSource = std::function<std::shared_ptr<const ClusterMap>()>;
+
+  // All pointers must outlive the handler.
+  MetadataHandler(ServerFacts facts, Namespace* names, SessionTable* sessions, KvStore* store,
+                  MapSource map);
+
+  void Handle(const wire::Request& request, wire::Responder& responder) override;
+
+ private:
+  absl::Status Dispatch(const wire::Request& request, wire::Responder& responder);
+  absl::Status DispatchNames(const wire::Request& request, wire::Responder& responder);
+  absl::Status DispatchContent(const wire::Request& request, wire::Responder& responder);
+
+  absl::Status OpenSession(const wire::Request& request, wire::Responder& responder);
+  absl::Status KeepAlive(const wire::Request& request, wire::Responder& responder);
+  absl::Status CloseSession(const wire::Request& request, wire::Responder& responder);
+  absl::Status GetClusterMap(const wire::Request& request, wire::Responder& responder);
+  absl::Status GetServerInfo(const wire::Request& request, wire::Responder& responder);
+  absl::Status Sync(const wire::Request& request, wire::Responder& responder);
+  absl::Status StatFs(const wire::Request& request, wire::Responder& responder);
+  absl::Status WriteInline(const wire::Request& request, wire::Responder& responder);
+
+  // Parses, checks the session of a mutation, calls `method` of the namespace and sends its reply.
+  template <typename Request, typename Reply>
+  absl::Status Forward(absl::StatusOr<Reply> (Namespace::*method)(const Request&),
+                       const wire::Request& request, wire::Responder& responder);
+  // The same for calls whose reply carries inline content.
+  template <typename Request, typename Reply>
+  absl::Status Forward(absl::StatusOr<Reply> (Namespace::*method)(const Request&, std::string*),
+                       const wire::Request& request, wire::Responder& responder);
+  template <typename Request>
+  absl::Status CheckSession(const Request& request);
+
+  const ServerFacts facts_;
+  Namespace* const names_;
+  SessionTable* const sessions_;
+  KvStore* const store_;
+  const MapSource map_;
+};
+
+}  // namespace weft::metadata
