@@ -1,0 +1,148 @@
+#include "client/core/chunk_call.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "common/status.h"
+
+namespace weft::client {
+namespace {
+
+// After so long a try is given up and repeated.
+constexpr std::chrono::milliseconds kTryTimeout{15'000};
+// Lines about servers that do not answer are at least so far apart.
+constexpr std::chrono::seconds kReportEvery{5};
+constexpr uint32_t kWholeTarget = UINT32_MAX;  // see proto Route.group
+
+bool IsAboutTheWay(const absl::Status& error) {
+  if (IsTransport(error)) return true;
+  const int code = ErrnoOf(error);
+  return code == ESTALE || code == ENXIO || code == EAGAIN;
+}
+
+absl::StatusOr<Destination> To(const ClusterMap& map, TargetId target, uint32_t group,
+                               MapEpoch epoch) {
+  const TargetInfo* info = map.FindTarget(target);
+  if (info == nullptr) {
+    return PosixError(ENXIO, "target " + std::to_string(target.value()) + " is not in the map");
+  }
+  Destination destination{*info, {}};
+  destination.route.set_target_id(target.value());
+  destination.route.set_group(group);
+  destination.route.set_map_epoch(epoch.value());
+  return destination;
+}
+
+}  // namespace
+
+absl::StatusOr<Destination> DestinationOfChunk(const ClusterMap& map, const proto::Content& content,
+                                               uint32_t chunk) {
+  WEFT_ASSIGN_OR_RETURN(const ChunkRoute route, map.Locate(content, chunk));
+  return To(map, ServingTarget(route), route.group, route.epoch);
+}
+
+absl::StatusOr<Destination> DestinationOfTarget(const ClusterMap& map, TargetId target) {
+  return To(map, target, kWholeTarget, map.epoch());
+}
+
+ChunkCall::Verdict ChunkCall::Refused(const absl::Status& error) { return Fail(error); }
+
+ChunkCall::Verdict ChunkCall::Fail(const absl::Status& error) {
+  std::string context = what();
+  if (!target_.id.is_none()) {
+    context += " on target " + std::to_string(target_.id.value()) + " of " + target_.node_name;
+  }
+  result_ = Annotate(error, context);
+  return Verdict::kDone;
+}
+
+ChunkCall::Verdict ChunkCall::Succeed() {
+  result_ = absl::OkStatus();
+  return Verdict::kDone;
+}
+
+void ChunkCallRunner::Run(std::vector<ChunkCall*> calls) {
+  wire::Backoff backoff(timeout_->Deadline());
+  for (;;) {
+    const auto map = maps_->Current();
+    std::vector<ChunkCall*> again;
+    for (size_t at = 0; at < calls.size(); at += kMaxCallsInFlight) {
+      const size_t count = std::min(kMaxCallsInFlight, calls.size() - at);
+      const auto some = TryAll(map.get(), std::span(calls).subspan(at, count),
+                               std::min(kTryTimeout, backoff.Left()));
+      again.insert(again.end(), some.begin(), some.end());
+    }
+    if (again.empty()) return;
+    calls = std::move(again);
+    Report(*calls.front());
+    const bool map_is_current = maps_->Refresh().ok() && maps_->Current() == map;
+    std::erase_if(calls, [map_is_current](ChunkCall* call) {
+      if (!map_is_current || !call->stale_may_mean_cut() || ErrnoOf(call->last_error_) != ESTALE) {
+        return false;
+      }
+      return call->Fail(call->last_error_) == ChunkCall::Verdict::kDone;
+    });
+    if (calls.empty()) return;
+    if (!backoff.Wait()) break;
+  }
+  for (ChunkCall* call : calls) {
+    call->Fail(PosixError(EIO, "gave up after the I/O timeout: " + MessageOf(call->last_error_)));
+  }
+}
+
+std::vector<ChunkCall*> ChunkCallRunner::TryAll(const ClusterMap* map,
+                                                std::span<ChunkCall* const> calls, Millis timeout) {
+  struct Started {
+    ChunkCall* call;
+    absl::StatusOr<std::unique_ptr<wire::PendingCall>> pending;
+  };
+  std::vector<Started> started;
+  started.reserve(calls.size());
+  for (ChunkCall* call : calls) {
+    auto destination = map != nullptr ? call->Find(*map)
+                                      : PosixError(ENXIO, "no cluster map has been fetched yet");
+    if (!destination.ok()) {
+      started.push_back({call, destination.status()});
+      continue;
+    }
+    wire::CallSpec spec = call->Prepare(*destination);
+    spec.timeout = timeout;
+    call->target_ = std::move(destination->target);
+    started.push_back({call, channels_->Get(call->target_.address).Start(spec)});
+  }
+  std::vector<ChunkCall*> again;
+  for (Started& one : started) {
+    absl::StatusOr<size_t> answer =
+        one.pending.ok() ? (*one.pending)->Finish() : one.pending.status();
+    if (Finish(*one.call, std::move(answer)) == ChunkCall::Verdict::kRepeat) {
+      again.push_back(one.call);
+    }
+  }
+  return again;
+}
+
+ChunkCall::Verdict ChunkCallRunner::Finish(ChunkCall& call, absl::StatusOr<size_t> answer) {
+  if (answer.ok()) {
+    call.last_error_ = PosixError(EIO, "the answer was damaged");
+    return call.Answered(*answer);
+  }
+  call.last_error_ = answer.status();
+  return IsAboutTheWay(answer.status()) ? ChunkCall::Verdict::kRepeat
+                                        : call.Refused(answer.status());
+}
+
+void ChunkCallRunner::Report(const ChunkCall& call) {
+  const auto now = std::chrono::steady_clock::now();
+  {
+    MutexLock lock(&mutex_);
+    if (now - last_report_ < kReportEvery) return;
+    last_report_ = now;
+  }
+  spdlog::warn("{}: {} ({}): {}; trying again", call.what(), call.target().node_name,
+               call.target().address, MessageOf(call.last_error_));
+}
+
+}  // namespace weft::client

@@ -1,0 +1,251 @@
+#include "client/core/file.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "common/clock.h"
+#include "common/limits.h"
+#include "common/status.h"
+
+namespace weft::client {
+namespace {
+
+using std::chrono::milliseconds;
+
+// A file that is dirty for so long has its size committed.
+constexpr milliseconds kCommitAfter{750};
+// Slabs that are dirty for so long are written out.
+constexpr milliseconds kWriteOutAfter{1'000};
+// Asking the server whether others changed an open file may hold up a reader for so long, and after
+// it was in vain it is not tried again for a while.
+constexpr milliseconds kAskTimeout{1'000};
+constexpr milliseconds kAskAgainAfter{5'000};
+
+bool DataDiffers(const proto::Attr& a, const proto::Attr& b) {
+  return a.content().content_id() != b.content().content_id() ||
+         a.content().cut() != b.content().cut() ||
+         a.content().inline_version() != b.content().inline_version() ||
+         a.size_bytes() != b.size_bytes() || a.mtime_ns() != b.mtime_ns();
+}
+
+}  // namespace
+
+File::File(const FileMount* mount, InodeId inode)
+    : mount_(mount),
+      inode_(inode),
+      buffer_(&mount->buffers, this, &errors_),
+      read_ahead_(mount->io, mount->pool, mount->read_budget) {}
+
+File::~File() { mount_->gone(inode_); }
+
+bool File::Adopt(const proto::Attr& attr, Origin origin,
+                 std::optional<std::string_view> inline_bytes) {
+  bool others = false;
+  {
+    MutexLock lock(&mutex_);
+    const bool first = attr_.inode_id() == 0;
+    if (!first && attr.change() < attr_.change()) return false;
+    if (!first) {
+      others = origin == Origin::kOurChange ? attr.change() > attr_.change() + 1
+                                            : DataDiffers(attr, attr_);
+    }
+    const uint64_t old_content_id = attr_.content().content_id();
+    attr_ = attr;
+    heard_ = Clock::now();
+    buffer_.SetKnownSize(attr.size_bytes());
+    AdoptContentLocked(old_content_id);
+    if (attr.content().is_inline() && inline_bytes) {
+      inline_.SetBase(*inline_bytes, attr.content().inline_version());
+    } else if (inline_.version() != attr.content().inline_version()) {
+      inline_.Forget();
+    }
+    if (others) changed_by_others_ = true;
+  }
+  if (others) {
+    read_ahead_.DropAll();
+    mount_->invalidate(inode_);
+  }
+  return others;
+}
+
+void File::AdoptContentLocked(uint64_t old_content_id) {
+  const proto::Content& content = attr_.content();
+  if (content.content_id() != old_content_id) {
+    buffer_.ContentReplaced(content);
+    inline_.Forget();
+    moving_.reset();
+    if (content.is_inline() && !buffer_.empty()) {
+      moving_ = Moving();
+      moving_->ours = buffer_.BufferedBelow(kLargestInlineMaxBytes);
+    }
+  }
+  if (!content.is_inline()) {
+    moving_.reset();
+    TransferInlineLocked();
+  }
+}
+
+void File::TransferInlineLocked() {
+  for (const Interval& part : inline_.dirty().intervals()) {
+    const std::string_view bytes = inline_.bytes().substr(part.begin, part.size());
+    buffer_.WriteNow(part.begin, std::as_bytes(std::span(bytes.data(), bytes.size())));
+  }
+  inline_.DropDirty();
+}
+
+proto::Attr File::server_attr() const {
+  MutexLock lock(&mutex_);
+  return attr_;
+}
+
+proto::Attr File::attr() const {
+  MutexLock lock(&mutex_);
+  proto::Attr attr = attr_;
+  attr.set_size_bytes(SizeLocked());
+  if (written_ns_ != 0) {
+    attr.set_mtime_ns(written_ns_);
+    attr.set_ctime_ns(written_ns_);
+  }
+  return attr;
+}
+
+uint64_t File::SizeLocked() const {
+  return std::max({attr_.size_bytes(), inline_.dirty_end(), buffer_.End()});
+}
+
+uint64_t File::Size() const {
+  MutexLock lock(&mutex_);
+  return SizeLocked();
+}
+
+void File::SetNew() {
+  MutexLock lock(&mutex_);
+  sync_all_ = false;
+}
+
+void File::CountOpen(bool for_writing) {
+  MutexLock lock(&mutex_);
+  ++(for_writing ? writers_ : readers_);
+}
+
+uint32_t File::CountClose(bool for_writing) {
+  MutexLock lock(&mutex_);
+  --(for_writing ? writers_ : readers_);
+  return writers_ + readers_;
+}
+
+std::optional<proto::OpenRecord> File::open_record() const {
+  MutexLock lock(&mutex_);
+  if (writers_ + readers_ == 0) return std::nullopt;
+  proto::OpenRecord record;
+  record.set_inode_id(inode_.value());
+  record.set_for_writing(writers_ > 0);
+  return record;
+}
+
+bool File::ChangedByOthers(Pages pages) {
+  MutexLock lock(&mutex_);
+  return pages == Pages::kClear ? std::exchange(changed_by_others_, false) : changed_by_others_;
+}
+
+void File::SessionLost() {
+  bool any = buffer_.Discard();
+  MutexLock lock(&mutex_);
+  any = any || inline_.has_dirty();
+  inline_.DropDirty();
+  inline_.Forget();
+  heard_ = {};
+  if (any) errors_.Keep(PosixError(EIO, "the session was lost before the data was written"));
+}
+
+void File::SetLost() {
+  MutexLock lock(&mutex_);
+  lost_ = true;
+}
+
+bool File::GiveUp() {
+  MutexLock turn(&turn_);
+  bool any = buffer_.Discard();
+  MutexLock lock(&mutex_);
+  any = any || HasUncommittedLocked();
+  inline_.DropDirty();
+  if (const auto state = buffer_.uncommitted()) buffer_.Committed(*state);
+  return any;
+}
+
+bool File::HasUncommittedLocked() const {
+  return inline_.has_dirty() || buffer_.uncommitted().has_value();
+}
+
+bool File::Tick() {
+  const Clock::time_point now = Clock::now();
+  buffer_.WriteOutBehind(now - kWriteOutAfter);
+  const bool has_read_ahead = read_ahead_.DropOld();
+  MutexLock lock(&mutex_);
+  const bool uncommitted = HasUncommittedLocked();
+  if (uncommitted && !committing_ && dirty_since_ && now - *dirty_since_ > kCommitAfter) {
+    committing_ = true;
+    mount_->pool->Submit(IoPool::kMetadataLane,
+                         [self = shared_from_this()] { self->CommitBehind(); });
+  }
+  if (has_read_ahead || uncommitted || committing_ || !buffer_.empty()) return true;
+  watched_ = false;
+  return false;
+}
+
+void File::Watch() {
+  {
+    MutexLock lock(&mutex_);
+    if (std::exchange(watched_, true)) return;
+  }
+  mount_->watch(shared_from_this());
+}
+
+void File::CommitBehind() {
+  absl::Status status;
+  {
+    MutexLock turn(&turn_);
+    status = FlushInline();
+    if (status.ok()) status = Commit();
+  }
+  if (!status.ok()) {
+    spdlog::warn("inode {}: its size is not committed yet: {}", inode_.value(), MessageOf(status));
+  }
+  MutexLock lock(&mutex_);
+  committing_ = false;
+  dirty_since_ = Clock::now();
+}
+
+void File::RefreshIfOlder(milliseconds age) {
+  {
+    MutexLock lock(&mutex_);
+    if (asking_ || Clock::now() - heard_ <= age) return;
+    asking_ = true;
+  }
+  const auto reply = mount_->metadata->GetAttrOnce(inode_, kAskTimeout);
+  if (reply.ok()) Adopt(reply->attr(), Origin::kServer);
+  MutexLock lock(&mutex_);
+  asking_ = false;
+  heard_ = reply.ok() ? Clock::now() : Clock::now() + kAskAgainAfter;
+}
+
+absl::Status File::FetchInline() {
+  std::string bytes;
+  WEFT_ASSIGN_OR_RETURN(const auto reply, mount_->metadata->ReadInline(inode_, &bytes));
+  Adopt(reply.attr(), Origin::kServer, bytes);
+  return absl::OkStatus();
+}
+
+proto::Content File::CurrentContent() {
+  MutexLock lock(&mutex_);
+  return attr_.content();
+}
+
+absl::Status File::RefreshContent() {
+  WEFT_ASSIGN_OR_RETURN(const auto reply, mount_->metadata->GetAttr(inode_));
+  Adopt(reply.attr(), Origin::kServer);
+  return absl::OkStatus();
+}
+
+}  // namespace weft::client

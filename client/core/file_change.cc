@@ -1,0 +1,154 @@
+// File: changing attributes, cutting, punching holes.
+#include <fcntl.h>
+#include <linux/falloc.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "client/core/file.h"
+#include "common/limits.h"
+#include "common/status.h"
+
+namespace weft::client {
+namespace {
+
+// Chunks whose holes are punched at once.
+constexpr uint64_t kChunksAtOnce = 256;
+// Times that the content may be cut by others while a hole is punched.
+constexpr int kMaxCutsMet = 10;
+
+}  // namespace
+
+absl::StatusOr<proto::Attr> File::SetAttr(Caller caller, const proto::SetAttrRequest& request) {
+  if (request.has_size_bytes()) {
+    const Gate::Pass pass(&gate_, Gate::Mode::kAlone);
+    MutexLock turn(&turn_);
+    return SetSize(caller, request);
+  }
+  MutexLock turn(&turn_);
+  WEFT_ASSIGN_OR_RETURN(const auto reply, mount_->metadata->SetAttr(caller, request));
+  Adopt(reply.attr(), Origin::kOurChange);
+  if (request.has_mtime_ns() || request.mtime_now()) {
+    // Writes before this do not set the time any more: a later commit repeats what was set here.
+    MutexLock lock(&mutex_);
+    written_ns_ = 0;
+  }
+  return attr();
+}
+
+absl::StatusOr<proto::Attr> File::SetSize(Caller caller, const proto::SetAttrRequest& request) {
+  const auto set = [&]() -> absl::StatusOr<proto::Attr> {
+    WEFT_ASSIGN_OR_RETURN(auto reply, mount_->metadata->SetAttr(caller, request));
+    return std::move(*reply.mutable_attr());
+  };
+  if (request.size_bytes() == 0) {
+    WEFT_RETURN_IF_ERROR(CutToZeroAlone(set));
+    return attr();
+  }
+  // The server has to know how long the file is, to know what to cut.
+  WEFT_RETURN_IF_ERROR(Settle());
+  const auto result = set();
+  read_ahead_.DropAll();
+  if (!result.ok()) {
+    MutexLock lock(&mutex_);
+    heard_ = {};  // it may have been done in part
+    return result.status();
+  }
+  Adopt(*result, Origin::kOurChange);
+  return attr();
+}
+
+absl::Status File::Settle() {
+  WEFT_RETURN_IF_ERROR(FlushInline());
+  buffer_.WriteOut();
+  return Commit();
+}
+
+absl::Status File::CutToZero(const std::function<absl::StatusOr<proto::Attr>()>& cut) {
+  const Gate::Pass pass(&gate_, Gate::Mode::kAlone);
+  MutexLock turn(&turn_);
+  return CutToZeroAlone(cut);
+}
+
+absl::Status File::CutToZeroAlone(const std::function<absl::StatusOr<proto::Attr>()>& cut) {
+  buffer_.HoldFrom(0);
+  const auto result = cut();
+  buffer_.Unhold(result.ok() ? WriteBuffer::Held::kCut : WriteBuffer::Held::kKeep);
+  read_ahead_.DropAll();
+  {
+    MutexLock lock(&mutex_);
+    if (!result.ok()) {
+      heard_ = {};
+      return result.status();
+    }
+    inline_.DropDirty();
+    written_ns_ = 0;
+  }
+  Adopt(*result, Origin::kOurChange, std::string_view());
+  return absl::OkStatus();
+}
+
+absl::Status File::Fallocate(int mode, uint64_t offset, uint64_t length) {
+  const bool punch = mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+  if (mode != 0 && !punch) return PosixError(EOPNOTSUPP, "this kind of fallocate");
+  if (length == 0) return PosixError(EINVAL, "nothing to allocate");
+  const uint64_t end = offset + length;
+  const Gate::Pass pass(&gate_, Gate::Mode::kAlone);
+  MutexLock turn(&turn_);
+  if (end < offset || end > MaxFileBytes(CurrentContent().chunk_bytes_log2())) {
+    return PosixError(EFBIG, "a file with such chunks cannot be that long");
+  }
+  if (punch) return Punch(offset, std::min(end, Size()));
+  if (end <= Size()) return absl::OkStatus();
+  proto::SetAttrRequest request;
+  request.set_inode_id(inode_.value());
+  request.set_size_bytes(end);
+  return SetSize({}, request).status();
+}
+
+absl::Status File::Punch(uint64_t begin, uint64_t end) {
+  if (begin >= end) return absl::OkStatus();
+  WEFT_RETURN_IF_ERROR(Settle());
+  {
+    MutexLock lock(&mutex_);
+    NoteWriteLocked();
+    if (IsInlineLocked()) {
+      // An inline file can be longer than its bound, with nothing stored there.
+      end = std::min<uint64_t>(end, attr_.content().inline_max_bytes());
+      if (begin < end) inline_.Write(begin, std::vector<std::byte>(end - begin));
+    }
+  }
+  WEFT_RETURN_IF_ERROR(FlushInline());
+  if (CurrentContent().is_inline()) return absl::OkStatus();
+  const absl::Status status = PunchChunks(begin, end);
+  read_ahead_.Drop(begin, end);
+  WEFT_RETURN_IF_ERROR(status);
+  return Commit();
+}
+
+absl::Status File::PunchChunks(uint64_t begin, uint64_t end) {
+  for (int cuts = 0; begin < end;) {
+    const proto::Content content = CurrentContent();
+    const uint64_t chunk_bytes = uint64_t{1} << content.chunk_bytes_log2();
+    std::vector<ChunkHole> holes;
+    uint64_t at = begin;
+    while (at < end && holes.size() < kChunksAtOnce) {
+      const uint64_t part_end = std::min(end, (at / chunk_bytes + 1) * chunk_bytes);
+      holes.push_back({static_cast<uint32_t>(at / chunk_bytes),
+                       static_cast<uint32_t>(at % chunk_bytes),
+                       static_cast<uint32_t>(part_end - at)});
+      at = part_end;
+    }
+    const absl::Status status = mount_->io->Punch(content, holes);
+    if (ErrnoOf(status) == ESTALE && cuts++ < kMaxCutsMet) {
+      WEFT_RETURN_IF_ERROR(RefreshContent());
+      continue;
+    }
+    if (!status.ok()) return WriteError(status);
+    begin = at;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace weft::client

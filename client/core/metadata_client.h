@@ -1,0 +1,118 @@
+// Calls to the metadata-server: one function for each method of proto/metadata.proto.
+//
+// A call that gets no answer is repeated, with growing pauses, until the io timeout is over; then
+// it fails with EIO. A mutation is repeated under the same sequence number, so it happens once.
+// Where the server no longer knows the session, a new one is opened (see OnSessionLost) and the
+// call goes on under it, unless it may have happened already: then it fails with EIO. Other
+// refusals are given back as they came. Knows nothing of files. Thread-safe.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "client/core/io_timeout.h"
+#include "client/core/sequence.h"
+#include "client/core/vfs.h"
+#include "common/ids.h"
+#include "common/mutex.h"
+#include "common/wire/channel.h"
+#include "proto/cluster.pb.h"
+#include "proto/metadata.pb.h"
+
+namespace weft::client {
+
+class MetadataClient {
+ public:
+  using Millis = std::chrono::milliseconds;
+  template <typename T>
+  using Or = absl::StatusOr<T>;
+
+  MetadataClient(wire::Channel* channel, const IoTimeout* timeout)
+      : channel_(channel), timeout_(timeout) {}
+
+  // Called, from any call of a mutation, when the server does not know session `stale`. OK: the
+  // session has been replaced by UseSession. Set once, before the first mutation.
+  void OnSessionLost(std::function<absl::Status(SessionId stale)> renew) {
+    renew_ = std::move(renew);
+  }
+  // Mutations that start from now on belong to `session`.
+  void UseSession(SessionId session) WEFT_EXCLUDES(mutex_);
+  [[nodiscard]] SessionId session() const WEFT_EXCLUDES(mutex_);
+
+  // Tried once, for at most `timeout`: transport errors are given back.
+  Or<proto::OpenSessionReply> OpenSession(const proto::OpenSessionRequest& request, Millis timeout);
+  Or<proto::CloseSessionReply> CloseSession(SessionId session, Millis timeout);
+  Or<proto::ClusterMap> GetClusterMap(MapEpoch known, Millis timeout);
+  Or<proto::GetAttrReply> GetAttrOnce(InodeId inode, Millis timeout);
+
+  Or<proto::LookupReply> Lookup(const proto::LookupRequest& request);
+  Or<proto::GetAttrReply> GetAttr(InodeId inode);
+  Or<proto::SetAttrReply> SetAttr(Caller caller, proto::SetAttrRequest request);
+  Or<proto::MakeNodeReply> MakeNode(Caller caller, proto::MakeNodeRequest request);
+  Or<proto::LinkReply> Link(Caller caller, proto::LinkRequest request);
+  Or<proto::UnlinkReply> Unlink(Caller caller, proto::UnlinkRequest request);
+  Or<proto::RmdirReply> Rmdir(Caller caller, proto::RmdirRequest request);
+  Or<proto::RenameReply> Rename(Caller caller, proto::RenameRequest request);
+  Or<proto::ReadLinkReply> ReadLink(InodeId inode);
+  Or<proto::ReadDirReply> ReadDir(const proto::ReadDirRequest& request);
+
+  // `content` gets the bytes of an inline file.
+  Or<proto::CreateReply> Create(Caller caller, proto::CreateRequest request, std::string* content);
+  Or<proto::OpenReply> Open(Caller caller, proto::OpenRequest request, std::string* content);
+  Or<proto::CloseReply> Close(proto::CloseRequest request);
+  Or<proto::ReadInlineReply> ReadInline(InodeId inode, std::string* content);
+  Or<proto::WriteInlineReply> WriteInline(proto::WriteInlineRequest request, std::string_view data);
+  Or<proto::CommitWriteReply> CommitWrite(proto::CommitWriteRequest request);
+  Or<proto::SyncReply> Sync();
+
+  Or<proto::StatFsReply> StatFs();
+  Or<proto::GetXattrReply> GetXattr(const proto::GetXattrRequest& request);
+  Or<proto::SetXattrReply> SetXattr(Caller caller, proto::SetXattrRequest request);
+  Or<proto::ListXattrReply> ListXattr(InodeId inode);
+  Or<proto::RemoveXattrReply> RemoveXattr(Caller caller, proto::RemoveXattrRequest request);
+  Or<proto::GetLayoutReply> GetLayout(InodeId inode);
+  Or<proto::SetLayoutReply> SetLayout(Caller caller, proto::SetLayoutRequest request);
+  Or<proto::GetPathReply> GetPath(InodeId inode);
+
+ private:
+  // The session that mutations belong to, and its sequence numbers.
+  struct Numbering {
+    SessionId session;
+    SequenceTracker tracker;
+  };
+  struct Payloads {
+    std::string_view send;
+    std::string* receive;  // null: none is expected
+  };
+
+  static constexpr Payloads kNoPayload{{}, nullptr};
+
+  // One try.
+  absl::Status CallOnce(proto::MetadataMethod method, const google::protobuf::MessageLite& request,
+                        Payloads payloads, google::protobuf::MessageLite* reply, Millis timeout);
+  // Repeats until answered. `*maybe_done` becomes true where a try got no answer.
+  absl::Status CallUntilAnswered(proto::MetadataMethod method,
+                                 const google::protobuf::MessageLite& request, Payloads payloads,
+                                 google::protobuf::MessageLite* reply, bool* maybe_done);
+  template <typename Reply, typename Request>
+  Or<Reply> Ask(proto::MetadataMethod method, const Request& request,
+                Payloads payloads = kNoPayload);
+  template <typename Reply, typename Request>
+  Or<Reply> Change(proto::MetadataMethod method, Caller caller, Request request,
+                   Payloads payloads = kNoPayload);
+
+  wire::Channel* const channel_;
+  const IoTimeout* const timeout_;
+  std::function<absl::Status(SessionId)> renew_;
+
+  mutable Mutex mutex_;
+  std::shared_ptr<Numbering> numbering_ WEFT_GUARDED_BY(mutex_) = std::make_shared<Numbering>();
+};
+
+}  // namespace weft::client

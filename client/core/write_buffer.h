@@ -1,0 +1,201 @@
+// What was written to one file and is not on the storage-servers yet, and what of it the
+// metadata-server does not know yet.
+//
+// Bytes are gathered in slabs (see slab_buffer.h). A slab that is full goes out at once, behind the
+// writer; the others go out when they are a second old, when memory runs short, or by WriteOut.
+// While a slab is on its way its bytes are constant; what is written to it meanwhile gathers in a
+// second buffer, which goes out after the first. Memory is bounded for the file and for the mount:
+// a writer that finds none left sends slabs itself or waits, and every send ends within the io
+// timeout, with its bytes stored or with a kept error. Knows nothing of handles or inline content.
+// Thread-safe.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "client/core/chunk_io.h"
+#include "client/core/io_pool.h"
+#include "client/core/kept_errors.h"
+#include "client/core/memory_budget.h"
+#include "client/core/slab_buffer.h"
+#include "common/mutex.h"
+#include "proto/types.pb.h"
+
+namespace weft::client {
+
+// What all write buffers of a mount share. All must outlive them.
+struct WriteBufferMount {
+  ChunkIo* io = nullptr;
+  IoPool* pool = nullptr;
+  MemoryBudget* budget = nullptr;
+  uint64_t file_limit_bytes = 0;
+  std::function<void()> press;  // memory runs short: call WriteOutBehind of all files
+};
+
+class WriteBuffer {
+ public:
+  // The file, as its buffer needs it. Called without the buffer's lock, but for Self.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    // Keeps the owner, and so the buffer, while work goes on behind it. May be called with the
+    // lock.
+    virtual std::shared_ptr<void> Self() = 0;
+    // Where the bytes go.
+    virtual proto::Content CurrentContent() = 0;
+    // The content may have been cut or replaced: asks the metadata-server.
+    virtual absl::Status RefreshContent() = 0;
+  };
+
+  // Bytes to lay over what the servers have. `memory` keeps them.
+  struct Patch {
+    uint64_t begin = 0;
+    std::span<const std::byte> bytes;
+    std::shared_ptr<const void> memory;
+    [[nodiscard]] uint64_t end() const { return begin + bytes.size(); }
+  };
+
+  // What CommitWrite has to tell.
+  struct Uncommitted {
+    uint64_t end_bytes = 0;         // one past the last byte stored
+    uint64_t used_bytes_added = 0;  // see proto CommitWriteRequest
+    uint64_t stores = 0;            // numbers this state
+  };
+
+  // All must outlive the buffer. It takes bytes once it has been told the content.
+  WriteBuffer(const WriteBufferMount* mount, Owner* owner, KeptErrors* errors)
+      : mount_(mount), owner_(owner), errors_(errors) {}
+  ~WriteBuffer();
+
+  // Buffers all of `data`; waits where memory is short. The caller keeps the content from being cut
+  // meanwhile.
+  void Write(uint64_t offset, std::span<const std::byte> data) WEFT_EXCLUDES(mutex_);
+  // The same without waiting for memory: for at most kLargestInlineMaxBytes.
+  void WriteNow(uint64_t offset, std::span<const std::byte> data) WEFT_EXCLUDES(mutex_);
+
+  // What is buffered of [begin, end), oldest first: later patches lie over earlier ones.
+  std::vector<Patch> Snapshot(uint64_t begin, uint64_t end) WEFT_EXCLUDES(mutex_);
+  // What is buffered of the first `bytes` bytes.
+  IntervalSet BufferedBelow(uint64_t bytes) WEFT_EXCLUDES(mutex_);
+  // Nothing of the slabs that hold [begin, end) is buffered.
+  [[nodiscard]] bool IsClean(uint64_t begin, uint64_t end) const WEFT_EXCLUDES(mutex_);
+
+  // One past the last byte that is buffered, or stored and not committed; 0 without any.
+  [[nodiscard]] uint64_t End() const WEFT_EXCLUDES(mutex_);
+  [[nodiscard]] bool empty() const WEFT_EXCLUDES(mutex_);
+
+  // Everything that was written before is stored, or has failed and left a kept error.
+  void WriteOut() WEFT_EXCLUDES(mutex_);
+  // Starts writing out what was buffered before `time`, behind the caller.
+  void WriteOutBehind(std::chrono::steady_clock::time_point time) WEFT_EXCLUDES(mutex_);
+
+  // Nothing at or after `offset` is on its way when it returns, nor starts until Unhold.
+  void HoldFrom(uint64_t offset) WEFT_EXCLUDES(mutex_);
+  // Ends the hold; `cut`: forgets what is buffered at or after the held offset.
+  enum class Held { kKeep, kCut };
+  void Unhold(Held held) WEFT_EXCLUDES(mutex_);
+
+  // The file's bytes are in another content now: what is buffered goes there, also what is on its
+  // way to the old one; what was stored there and not committed is gone with it. Where the new one
+  // has chunks of another size the buffered bytes are given up, with a kept error.
+  void ContentReplaced(const proto::Content& content) WEFT_EXCLUDES(mutex_);
+  // Forgets all that is buffered and not on its way; true if there was any.
+  bool Discard() WEFT_EXCLUDES(mutex_);
+
+  // Nothing where nothing was stored since the last Committed.
+  [[nodiscard]] std::optional<Uncommitted> uncommitted() const WEFT_EXCLUDES(mutex_);
+  void Committed(const Uncommitted& state) WEFT_EXCLUDES(mutex_);
+  // The server knows the file to be so long: stores beyond count as new space.
+  void SetKnownSize(uint64_t bytes) WEFT_EXCLUDES(mutex_);
+
+  // Targets stored to since the last call, with their durability ids.
+  DurabilityIds TakeUnsynced() WEFT_EXCLUDES(mutex_);
+
+ private:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  struct Slab {
+    std::shared_ptr<SlabBuffer> dirty;    // null: nothing
+    std::shared_ptr<SlabBuffer> sending;  // null: nothing on its way
+    uint64_t dirty_number = 0;            // of the first write in `dirty`, and in `sending`
+    uint64_t sending_number = 0;
+    uint64_t dirty_end = 0;  // one past the last byte, in the slab
+    uint64_t sending_end = 0;
+    TimePoint dirty_since;
+    bool filling = false;  // a writer copies into `dirty` without the lock
+    bool wanted = false;   // goes out as soon as it can
+    bool queued = false;   // and the pool has been told
+  };
+  // A slab on its way, or back.
+  struct Sending {
+    uint64_t index = 0;
+    std::shared_ptr<SlabBuffer> buffer;
+    uint64_t content_id = 0;  // where it was sent
+    absl::Status status;      // the first error
+    std::vector<ChunkWrite> stored;
+  };
+
+  // -- write_buffer.cc: gathering
+  void Put(uint64_t offset, std::span<const std::byte> data, bool may_wait);
+  void WriteSlab(uint64_t index, uint32_t slab_bytes, uint32_t offset,
+                 std::span<const std::byte> data, bool may_wait);
+  void Reserve(uint32_t bytes) WEFT_EXCLUDES(mutex_);
+  void Release(uint32_t bytes) WEFT_REQUIRES(mutex_);
+  // A slab that nobody copies into, or null.
+  Slab* FindQuiet(uint64_t index) WEFT_REQUIRES(mutex_);
+  void WaitUntilQuiet() WEFT_REQUIRES(mutex_);
+  [[nodiscard]] uint64_t IndexOf(uint64_t offset) const WEFT_REQUIRES(mutex_) {
+    return offset / slab_bytes_;
+  }
+
+  // -- write_buffer_send.cc: sending
+  // The slab shall go out: tells the pool, if it can go now.
+  void Want(uint64_t index, Slab& slab) WEFT_REQUIRES(mutex_);
+  [[nodiscard]] bool MaySend(uint64_t index, const Slab& slab) const WEFT_REQUIRES(mutex_);
+  // Sends one slab on this thread if one may go and a place in its server's lane is free.
+  enum class Which { kWanted, kAny };
+  bool SendOneHere(Which which) WEFT_EXCLUDES(mutex_);
+  void SendQueued(uint64_t index) WEFT_EXCLUDES(mutex_);
+  [[nodiscard]] Sending Begin(uint64_t index, Slab& slab) WEFT_REQUIRES(mutex_);
+  void Transmit(std::span<Sending> slabs) WEFT_EXCLUDES(mutex_);
+  void TransmitOnce(const proto::Content& content, std::span<Sending> slabs);
+  void Finish(Sending& sent) WEFT_REQUIRES(mutex_);
+  void KeepStored(const Sending& sent) WEFT_REQUIRES(mutex_);
+  void BackToDirty(Slab& slab) WEFT_REQUIRES(mutex_);
+  void DropDirty(Slab& slab) WEFT_REQUIRES(mutex_);
+  // Forgets entries that hold nothing.
+  void Tidy() WEFT_REQUIRES(mutex_);
+  [[nodiscard]] IoPool::Lane LaneOf(uint64_t index) const WEFT_REQUIRES(mutex_);
+
+  static constexpr char kOtherChunks[] = "the file was replaced by one with chunks of another size";
+
+  const WriteBufferMount* const mount_;
+  Owner* const owner_;
+  KeptErrors* const errors_;
+
+  mutable Mutex mutex_;
+  CondVar changed_;  // a slab was filled or sent, or a hold ended
+  std::map<uint64_t, Slab> slabs_ WEFT_GUARDED_BY(mutex_);
+  proto::Content content_ WEFT_GUARDED_BY(mutex_);  // its id counts; cut may be old
+  uint32_t slab_bytes_ WEFT_GUARDED_BY(mutex_) = kMaxSlabBytes;
+  uint64_t buffered_bytes_ WEFT_GUARDED_BY(mutex_) = 0;      // memory held
+  uint64_t writes_ WEFT_GUARDED_BY(mutex_) = 0;              // numbers them
+  uint32_t queued_ WEFT_GUARDED_BY(mutex_) = 0;              // tasks in the pool
+  uint32_t sending_ WEFT_GUARDED_BY(mutex_) = 0;             // slabs
+  uint64_t hold_from_ WEFT_GUARDED_BY(mutex_) = UINT64_MAX;  // offset
+  uint64_t known_size_ WEFT_GUARDED_BY(mutex_) = 0;
+  Uncommitted uncommitted_ WEFT_GUARDED_BY(mutex_);
+  bool has_uncommitted_ WEFT_GUARDED_BY(mutex_) = false;
+  DurabilityIds unsynced_ WEFT_GUARDED_BY(mutex_);
+};
+
+}  // namespace weft::client
