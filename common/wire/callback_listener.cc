@@ -119,6 +119,7 @@ class CallbackListenerImpl final : public CallbackListener {
 
 std::unique_ptr<CallbackListener> CallbackListener::Start(ChannelOptions options,
                                                           Callback callback) {
+  spdlog::debug("{}: listens for callbacks", options.address);
   return std::make_unique<CallbackListenerImpl>(std::move(options), std::move(callback));
 }
 

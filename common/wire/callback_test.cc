@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <string>
 #include <thread>
@@ -169,14 +169,14 @@ TEST(CallbackTest, CallsTakeTurns) {
 
 // As a lease recall: one client's request makes the server call another client.
 TEST(CallbackTest, AHandlerMayCallAPeer) {
-  Server* server_of_handler = nullptr;
+  std::atomic<Server*> server_of_handler{nullptr};
   TestHandler handler([&](const Request&, Responder& responder) {
-    const auto reply = CallPeer(*server_of_handler, kRepeat, "recall");
+    const auto reply = CallPeer(*server_of_handler.load(), kRepeat, "recall");
     if (!reply.ok()) return responder.Error(reply.status());
     responder.Ok(BytesValue());
   });
   const auto server = StartServer(handler);
-  server_of_handler = server.get();
+  server_of_handler.store(server.get());
   const auto listener = CallbackListener::Start(OptionsFor(server->address()), Answering());
   AwaitPeers(*server, 1);
   const auto channel = ChannelTo(server->address());

@@ -20,6 +20,7 @@ class SendFileTest : public testing::Test {
       : bytes_(Pattern(kFileBytes)),
         file_(::memfd_create("send_file_test", MFD_CLOEXEC)),
         handler_([this](const Request&, Responder& responder) {
+          MutexLock lock(&mutex_);
           responder.OkFromFile(BytesValue(), ranges_);
         }),
         server_(StartServer(handler_)),
@@ -33,10 +34,15 @@ class SendFileTest : public testing::Test {
   }
   static FileRange Hole(uint32_t length_bytes) { return {.length_bytes = length_bytes}; }
 
+  void Set(std::vector<FileRange> ranges) {
+    MutexLock lock(&mutex_);
+    ranges_ = std::move(ranges);
+  }
+
   // What must arrive.
-  std::vector<std::byte> Expected() const {
+  std::vector<std::byte> Expected(const std::vector<FileRange>& ranges) const {
     std::vector<std::byte> expected;
-    for (const FileRange& range : ranges_) {
+    for (const FileRange& range : ranges) {
       if (range.fd < 0) {
         expected.resize(expected.size() + range.length_bytes);
       } else {
@@ -61,7 +67,8 @@ class SendFileTest : public testing::Test {
 
   const std::vector<std::byte> bytes_;
   const UniqueFd file_;
-  std::vector<FileRange> ranges_;
+  Mutex mutex_;
+  std::vector<FileRange> ranges_ WEFT_GUARDED_BY(mutex_);
   TestHandler handler_;
   const std::unique_ptr<Server> server_;
   const std::unique_ptr<Channel> channel_;
@@ -80,8 +87,8 @@ TEST_F(SendFileTest, RangesAndHolesArriveInOrder) {
       std::vector<FileRange>(1000, Range(12345, 777)),
   };
   for (size_t i = 0; i < cases.size(); ++i) {
-    ranges_ = cases[i];
-    const std::vector<std::byte> expected = Expected();
+    Set(cases[i]);
+    const std::vector<std::byte> expected = Expected(cases[i]);
     const auto received = Fetch(expected.size());
     ASSERT_TRUE(received.ok()) << i << ": " << received.status();
     EXPECT_TRUE(*received == expected) << i;
@@ -90,9 +97,9 @@ TEST_F(SendFileTest, RangesAndHolesArriveInOrder) {
 
 // The length is promised before the file is read: only ending the connection tells the receiver.
 TEST_F(SendFileTest, AFileThatIsTooShortEndsTheConnection) {
-  ranges_ = {Range(0, 1 << 20), Range(kFileBytes - 10, 20)};
+  Set({Range(0, 1 << 20), Range(kFileBytes - 10, 20)});
   EXPECT_TRUE(IsTransport(Fetch(2 << 20).status()));
-  ranges_ = {Range(0, 10)};
+  Set({Range(0, 10)});
   EXPECT_TRUE(Fetch(10).ok());
 }
 

@@ -107,6 +107,9 @@ class ServerImpl final : public Server {
   }
 
   void Serve(ServerConnection& connection, WorkerMemory& memory) {
+    // Keeps the descriptor open until this worker's last call about it has returned, although
+    // another worker may have the connection by then, and close it.
+    const std::shared_ptr<ServerConnection> keep = connection.shared_from_this();
     connection.BeginTurn();
     // The peer says nothing of its own accord on a callback connection: it has gone.
     if (connection.is_callback()) return Close(connection);
@@ -114,7 +117,7 @@ class ServerImpl final : public Server {
       case ServerConnection::Next::kAwaitRequest:
         return Await(connection, EPOLLIN);
       case ServerConnection::Next::kServeCallbacks:
-        peers_.Add(connection.shared_from_this());
+        peers_.Add(keep);
         return Await(connection, EPOLLRDHUP);
       case ServerConnection::Next::kClose:
         return Close(connection);

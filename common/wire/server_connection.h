@@ -40,7 +40,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   ServerConnection(UniqueFd fd, const Serving& serving);
 
   void BeginTurn() { (void)turn_.load(std::memory_order_acquire); }
-  // The caller must not touch the connection any more once it has let epoll have it again.
+  // Before epoll has it again.
   void EndTurn() { turn_.fetch_add(1, std::memory_order_release); }
 
   // Reads and answers what has come. Logs why where it asks to be closed.

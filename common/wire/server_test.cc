@@ -71,10 +71,12 @@ TEST(ServerTest, ErrorsArriveWithErrnoAndText) {
 }
 
 TEST(ServerTest, WhatAHandlerDoesWrongIsStillAnswered) {
-  std::string what;
   std::vector<std::byte> huge(size_t{kMaxWirePayloadBytes} + 1);
-  TestHandler handler([&](const Request&, Responder& responder) {
+  TestHandler handler([&](const Request& request, Responder& responder) {
     const BytesValue nothing;
+    BytesValue message;
+    ASSERT_TRUE(ParseMessage(request, &message).ok());
+    const std::string what = message.value();
     if (what == "transport error") responder.Error(TransportError("not reached"));
     if (what == "no error") responder.Error(absl::OkStatus());
     if (what == "twice") {
@@ -83,7 +85,6 @@ TEST(ServerTest, WhatAHandlerDoesWrongIsStillAnswered) {
       responder.Ok(nothing);
     }
     if (what == "long message") {
-      BytesValue message;
       message.set_value(std::string(kMaxWireHeaderBytes, 'm'));
       responder.Ok(message);
     }
@@ -105,8 +106,10 @@ TEST(ServerTest, WhatAHandlerDoesWrongIsStillAnswered) {
       {"long message", EMSGSIZE}, {"long payload", EMSGSIZE},
       {"long file", EMSGSIZE},    {"long text", ENOENT}};
   for (const auto& [name, error] : cases) {
-    what = name;
-    const absl::Status status = CallFunction(*channel);
+    BytesValue request;
+    request.set_value(name);
+    const absl::Status status =
+        channel->Call({.method = kCall, .request = &request, .timeout = kLong}).status();
     EXPECT_EQ(ErrnoOf(status), error) << name << ": " << status;
     EXPECT_FALSE(IsTransport(status)) << name;
   }
@@ -126,29 +129,28 @@ TEST(ServerTest, AMalformedMessageIsRefusedNamingTheMethod) {
 }
 
 TEST(ServerTest, AHandlerSeesWhoCallsAndAlignedPayload) {
-  Peer peer;
-  bool is_aligned = false;
-  uint16_t method = 0;
   TestHandler handler([&](const Request& request, Responder& responder) {
-    peer = *request.peer;
-    method = request.method;
-    is_aligned = reinterpret_cast<uintptr_t>(request.payload.data()) % 4096 == 0;
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(request.payload.data()) % 4096, 0U);
     std::memset(request.payload.data(), 0, request.payload.size());
-    responder.Ok(BytesValue());
+    EXPECT_EQ(request.peer->address.substr(0, 10), "127.0.0.1:");
+    BytesValue seen;
+    seen.set_value(request.peer->uuid + ", " + request.peer->name + ", " +
+                   std::to_string(request.method) + ", " + std::to_string(request.payload.size()));
+    responder.Ok(seen);
   });
   const auto server = StartServer(handler);
   const auto channel = ChannelTo(server->address(), TestIdentity("the-uuid"));
   const BytesValue request;
+  BytesValue seen;
   std::vector<std::byte> bytes(10'000);
   const iovec piece = Piece(bytes);
-  const auto reply = channel->Call(
-      {.method = kCall, .request = &request, .payload = std::span(&piece, 1), .timeout = kLong});
+  const auto reply = channel->Call({.method = kCall,
+                                    .request = &request,
+                                    .payload = std::span(&piece, 1),
+                                    .reply = &seen,
+                                    .timeout = kLong});
   ASSERT_TRUE(reply.ok()) << reply.status();
-  EXPECT_EQ(peer.uuid, "the-uuid");
-  EXPECT_EQ(peer.name, "test client");
-  EXPECT_EQ(peer.address.substr(0, 10), "127.0.0.1:");
-  EXPECT_EQ(method, kCall);
-  EXPECT_TRUE(is_aligned);
+  EXPECT_EQ(seen.value(), "the-uuid, test client, 2, 10000");
 }
 
 TEST(ServerTest, ManyCallersAreServedAtOnce) {
