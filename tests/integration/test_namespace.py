@@ -200,7 +200,7 @@ def as_user(uid, action):
 def test_permissions_of_other_users(shared, scratch):
     # A user must be able to reach the mount: the scratch directory is closed to others.
     scratch.chmod(0o755)
-    mount = shared.mounts.get("open") or shared.mount("open", "-o", "allow_other,default_permissions")
+    mount = shared.mounts.get("open") or shared.mount("open", "-o", "allow_other")
     home = mount / "permissions"
     home.mkdir()
     write_file(home / "private", b"secret")

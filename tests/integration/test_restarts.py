@@ -5,80 +5,11 @@ import threading
 
 import pytest
 
-from cluster import CHUNK, INLINE_MAX, SANITIZED, wait_for
+from cluster import CHUNK, SANITIZED
 from files import check_file, first_difference, read_file, seeded_bytes, write_file
+from writers import Writers
 
 ROUNDS = 2 if SANITIZED else 4
-
-
-class Writers:
-    """Threads that write new files and change one file each, and remember what was acknowledged.
-
-    A file counts from the return of its close; a pwrite from its return.
-    """
-
-    SIZES = (0, 100, INLINE_MAX - 1, INLINE_MAX + 1, 100_000, CHUNK, 2 * CHUNK + 5)
-
-    def __init__(self, directory, count=3):
-        self.directory = directory
-        self.acknowledged = {}  # path → seed, size
-        self.models = {}
-        self.errors = []
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(n,)) for n in range(count)]
-        for thread in self._threads:
-            thread.start()
-
-    def _run(self, number):
-        try:
-            self._write(number)
-        except Exception as error:  # reported by stop()
-            self.errors.append(error)
-
-    def _write(self, number):
-        model = bytearray()
-        with open(self.directory / f"changed-{number}", "w+b", buffering=0) as changed:
-            step = 0
-            while not self._stopping.is_set():
-                seed, size = number * 1_000_000 + step, self.SIZES[step % len(self.SIZES)]
-                path = self.directory / f"new-{number}-{step}"
-                write_file(path, seeded_bytes(seed, size))
-                with self._lock:
-                    self.acknowledged[path.name] = (seed, size)
-                offset, data = step * 7919 % (2 * CHUNK), seeded_bytes(-1 - seed, 9000)
-                assert os.pwrite(changed.fileno(), data, offset) == len(data)
-                if len(model) < offset:
-                    model.extend(bytes(offset - len(model)))
-                model[offset:offset + len(data)] = data
-                if step % 5 == 0:
-                    os.fsync(changed.fileno())
-                step += 1
-        self.models[f"changed-{number}"] = bytes(model)
-
-    def done(self):
-        with self._lock:
-            return len(self.acknowledged)
-
-    def wait_progress(self, files=6):
-        """Until that many more files were acknowledged."""
-        goal = self.done() + files
-        wait_for(lambda: self.done() >= goal or self.errors, f"{files} more files written")
-        assert not self.errors, self.errors
-
-    def stop(self):
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
-        assert not self.errors, self.errors
-
-    def check(self, directory):
-        names = set(self.acknowledged) | set(self.models)
-        assert names == set(os.listdir(directory))
-        for name, (seed, size) in self.acknowledged.items():
-            check_file(directory / name, seeded_bytes(seed, size))
-        for name, model in self.models.items():
-            check_file(directory / name, model)
 
 
 @pytest.mark.parametrize("victim", ("metadata", "storage", "all"))
