@@ -72,6 +72,7 @@ class CommandTest : public Test {
     uint64_t capacity = 64 << 20;
     milliseconds patience{5000};
     bool verbose = false;
+    std::string host = "some-machine";
     std::string source;
     std::string options;
   };
@@ -112,6 +113,7 @@ class CommandTest : public Test {
     program.AddDuration({.name = "patience", .help = "How long."},
                         {milliseconds(1), milliseconds(60'000)}, &values_.patience);
     program.AddFlag({.name = "verbose", .help = "Say more."}, &values_.verbose);
+    program.AddText({.name = "host", .help = "Where.", .varies = true}, &values_.host);
     program.AddFlag({.name = "secret", .help = "For us.", .hidden = true}, &secret_);
     Command& mount = program.AddCommand("mount", "Mounts.");
     mount.AddText({.name = "source",
@@ -197,6 +199,7 @@ TEST_F(CommandTest, BadValuesNameOptionValueAndWhatIsAllowed) {
             "--workers: \"many\" is not a whole number from 1 to 64");
   EXPECT_EQ(ErrorOf({"--workers", "65"}), "--workers: \"65\" is not a whole number from 1 to 64");
   EXPECT_EQ(ErrorOf({"--workers", "-1"}), "--workers: \"-1\" is not a whole number from 1 to 64");
+  EXPECT_EQ(ErrorOf({"--workers", ""}), "--workers: \"\" is not a whole number from 1 to 64");
   EXPECT_EQ(ErrorOf({"--capacity", "1MB"}),
             "--capacity: \"1MB\" is not a size in bytes such as 4096, 64K, 64M, 1GiB");
   EXPECT_EQ(ErrorOf({"--capacity", "1"}), "--capacity: \"1\" is not a size of at least 1KiB");
@@ -270,6 +273,9 @@ TEST_F(CommandTest, HelpAndVersionAreDoneAndNeedNothingElse) {
 TEST_F(CommandTest, MarkdownHasOneRowForEachOption) {
   ASSERT_EQ(Parse({"--help-markdown"}).value(), Command::Outcome::kDone);
   EXPECT_NE(out_.find("| `--capacity` | SIZE | bytes | 64MiB | `WEFT_CAPACITY` | How large. |\n"),
+            std::string::npos)
+      << out_;
+  EXPECT_NE(out_.find("| `--host` | TEXT |  | varies | `WEFT_HOST` | Where. |\n"),
             std::string::npos)
       << out_;
   EXPECT_NE(out_.find("Where \\| it lies."), std::string::npos) << out_;
