@@ -1,29 +1,21 @@
 #include "metadata-server/reclaim/content_calls.h"
 
 #include <algorithm>
-#include <deque>
+#include <cerrno>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "common/status.h"
 
 namespace weft::metadata {
 namespace {
 
-constexpr uint32_t kWholeTarget = UINT32_MAX;
+constexpr uint32_t kWholeTarget = UINT32_MAX;  // see Route.group
 
-template <typename Request, typename Reply>
-struct TargetCall {
-  const TargetInfo* target = nullptr;
-  Request request;
-  Reply reply;
-  std::unique_ptr<wire::PendingCall> pending;
-};
-
-absl::Status OfTarget(const absl::Status& status, const TargetInfo& target) {
-  return Annotate(status,
-                  "target " + std::to_string(target.id.value()) + " on " + target.node_name);
+void SetRoute(const ClusterMap& map, TargetId target, proto::Route* route) {
+  route->set_target_id(target.value());
+  route->set_group(kWholeTarget);
+  route->set_map_epoch(map.epoch().value());
 }
 
 }  // namespace
@@ -31,43 +23,47 @@ absl::Status OfTarget(const absl::Status& status, const TargetInfo& target) {
 ContentCalls::ContentCalls(MapSource map, wire::Identity identity)
     : map_(std::move(map)), channels_(std::move(identity)) {}
 
-template <typename Request, typename Reply, typename OnReply>
-absl::Status ContentCalls::CallAll(proto::StorageMethod method, const proto::Content& content,
-                                   const Request& request, std::chrono::milliseconds timeout,
-                                   const OnReply& on_reply) {
-  const std::shared_ptr<const ClusterMap> map = map_();
-  if (map == nullptr) return PosixError(EAGAIN, "there is no cluster map yet");
-  std::deque<TargetCall<Request, Reply>> calls;  // a deque: calls must not move once started
-  absl::Status first;
-  for (const TargetId id : map->TargetsOf(content)) {
-    auto& call = calls.emplace_back();
-    call.target = map->FindTarget(id);
-    call.request = request;
-    proto::Route* route = call.request.mutable_route();
-    route->set_target_id(id.value());
-    route->set_group(kWholeTarget);
-    route->set_map_epoch(map->epoch().value());
-    auto pending = channels_.Get(call.target->address)
+void ContentCalls::CallEach(const ClusterMap& map, proto::StorageMethod method,
+                            std::span<Call> calls, std::chrono::milliseconds timeout) {
+  std::vector<std::unique_ptr<wire::PendingCall>> pending(calls.size());
+  for (size_t i = 0; i < calls.size(); ++i) {
+    const TargetInfo* target = map.FindTarget(calls[i].target);
+    if (target == nullptr) {
+      calls[i].result = PosixError(ENXIO, "the cluster map does not have it");
+      continue;
+    }
+    auto started = channels_.Get(target->address)
                        .Start({.method = static_cast<uint16_t>(method),
-                               .request = &call.request,
-                               .reply = &call.reply,
+                               .request = calls[i].request,
+                               .reply = calls[i].reply,
                                .timeout = timeout});
-    if (pending.ok()) {
-      call.pending = *std::move(pending);
-    } else if (first.ok()) {
-      first = OfTarget(pending.status(), *call.target);
-    }
+    calls[i].result = started.status();
+    if (started.ok()) pending[i] = *std::move(started);
   }
-  for (auto& call : calls) {
-    if (call.pending == nullptr) continue;
-    const absl::Status status = call.pending->Finish().status();
-    if (status.ok()) {
-      on_reply(call.reply);
-    } else if (first.ok()) {
-      first = OfTarget(status, *call.target);
-    }
+  for (size_t i = 0; i < calls.size(); ++i) {
+    if (pending[i] != nullptr) calls[i].result = pending[i]->Finish().status();
+    calls[i].result =
+        Annotate(calls[i].result, "target " + std::to_string(calls[i].target.value()));
   }
-  return first;
+}
+
+template <typename Request, typename Reply>
+absl::StatusOr<std::vector<Reply>> ContentCalls::CallTargetsOf(const proto::Content& content,
+                                                               proto::StorageMethod method,
+                                                               const Request& request,
+                                                               std::chrono::milliseconds timeout) {
+  const std::shared_ptr<const ClusterMap> map = map_();
+  const std::vector<TargetId> targets = map->TargetsOf(content);
+  std::vector<Request> requests(targets.size(), request);
+  std::vector<Reply> replies(targets.size());
+  std::vector<Call> calls;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    SetRoute(*map, targets[i], requests[i].mutable_route());
+    calls.push_back({.target = targets[i], .request = &requests[i], .reply = &replies[i]});
+  }
+  CallEach(*map, method, calls, timeout);
+  for (const Call& call : calls) WEFT_RETURN_IF_ERROR(call.result);
+  return replies;
 }
 
 absl::Status ContentCalls::Truncate(const proto::Content& content, uint64_t size_bytes,
@@ -77,32 +73,39 @@ absl::Status ContentCalls::Truncate(const proto::Content& content, uint64_t size
   request.set_size_bytes(size_bytes);
   request.set_chunk_bytes_log2(content.chunk_bytes_log2());
   request.set_cut(content.cut());
-  return CallAll<proto::TruncateContentRequest, proto::TruncateContentReply>(
-      proto::TRUNCATE_CONTENT, content, request, timeout,
-      [](const proto::TruncateContentReply&) {});
-}
-
-absl::Status ContentCalls::Remove(const proto::Content& content,
-                                  std::chrono::milliseconds timeout) {
-  proto::RemoveContentRequest request;
-  request.set_content_id(content.content_id());
-  return CallAll<proto::RemoveContentRequest, proto::RemoveContentReply>(
-      proto::REMOVE_CONTENT, content, request, timeout, [](const proto::RemoveContentReply&) {});
+  return CallTargetsOf<proto::TruncateContentRequest, proto::TruncateContentReply>(
+             content, proto::TRUNCATE_CONTENT, request, timeout)
+      .status();
 }
 
 absl::StatusOr<uint64_t> ContentCalls::End(const proto::Content& content,
                                            std::chrono::milliseconds timeout) {
   proto::ContentEndRequest request;
   request.set_content_id(content.content_id());
+  WEFT_ASSIGN_OR_RETURN(const auto replies,
+                        (CallTargetsOf<proto::ContentEndRequest, proto::ContentEndReply>(
+                            content, proto::CONTENT_END, request, timeout)));
   uint64_t end_bytes = 0;
-  WEFT_RETURN_IF_ERROR((CallAll<proto::ContentEndRequest, proto::ContentEndReply>(
-      proto::CONTENT_END, content, request, timeout, [&](const proto::ContentEndReply& reply) {
-        if (!reply.has_chunks()) return;
-        const uint64_t end = (uint64_t{reply.last_chunk()} << content.chunk_bytes_log2()) +
-                             reply.last_chunk_length_bytes();
-        end_bytes = std::max(end_bytes, end);
-      })));
+  for (const proto::ContentEndReply& reply : replies) {
+    if (!reply.has_chunks()) continue;
+    end_bytes = std::max(end_bytes, (uint64_t{reply.last_chunk()} << content.chunk_bytes_log2()) +
+                                        reply.last_chunk_length_bytes());
+  }
   return end_bytes;
+}
+
+void ContentCalls::Remove(std::span<Removal> removals, std::chrono::milliseconds timeout) {
+  const std::shared_ptr<const ClusterMap> map = map_();
+  std::vector<proto::RemoveContentRequest> requests(removals.size());
+  std::vector<proto::RemoveContentReply> replies(removals.size());
+  std::vector<Call> calls;
+  for (size_t i = 0; i < removals.size(); ++i) {
+    SetRoute(*map, removals[i].target, requests[i].mutable_route());
+    requests[i].set_content_id(removals[i].content.value());
+    calls.push_back({.target = removals[i].target, .request = &requests[i], .reply = &replies[i]});
+  }
+  CallEach(*map, proto::REMOVE_CONTENT, calls, timeout);
+  for (size_t i = 0; i < removals.size(); ++i) removals[i].result = calls[i].result;
 }
 
 }  // namespace weft::metadata

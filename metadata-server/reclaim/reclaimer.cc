@@ -2,26 +2,21 @@
 
 #include <spdlog/spdlog.h>
 
-#include <string>
+#include <algorithm>
+#include <cerrno>
 #include <utility>
-#include <vector>
 
 #include "common/status.h"
 #include "common/wire/backoff.h"
-#include "metadata-server/namespace/keys.h"
-#include "metadata-server/namespace/records.pb.h"
+#include "metadata-server/reclaim/removal_round.h"
 
 namespace weft::metadata {
 namespace {
 
-constexpr size_t kBatchRows = 1024;
+// Deletions that come together share a pass, and a sync of the store.
+constexpr std::chrono::milliseconds kGatherTime{20};
 
-struct Row {
-  std::string key;
-  ReclaimRecord record;
-};
-
-// Tries again while targets are away or catch up with the map; other errors are final.
+// Targets that are away, or catch up with the map, may answer the next time; other errors are final.
 bool IsPassing(const absl::Status& status) {
   const int error = ErrnoOf(status);
   return IsTransport(status) || error == EAGAIN || error == ESTALE || error == ENXIO;
@@ -32,13 +27,15 @@ bool IsPassing(const absl::Status& status) {
 Reclaimer::Reclaimer(Options options, KvStore* store, ContentCalls* calls)
     : options_(std::move(options)), store_(store), calls_(calls), worker_([this] { Run(); }) {}
 
-Reclaimer::~Reclaimer() {
+Reclaimer::~Reclaimer() { Stop(); }
+
+void Reclaimer::Stop() {
   {
     MutexLock lock(&mutex_);
     stopping_ = true;
     wake_.SignalAll();
   }
-  worker_.join();
+  if (worker_.joinable()) worker_.join();
 }
 
 absl::Status Reclaimer::Truncate(const proto::Content& content, uint64_t size_bytes) {
@@ -47,7 +44,7 @@ absl::Status Reclaimer::Truncate(const proto::Content& content, uint64_t size_by
   wire::Backoff backoff(std::chrono::steady_clock::now() + options_.cut_wait);
   for (;;) {
     const absl::Status status = calls_->Truncate(content, size_bytes, options_.call_timeout);
-    if (status.ok() || !IsPassing(status) || stopping() || !backoff.Wait()) return status;
+    if (status.ok() || !IsPassing(status) || stopping_ || !backoff.Wait()) return status;
   }
 }
 
@@ -55,74 +52,48 @@ absl::StatusOr<uint64_t> Reclaimer::End(const proto::Content& content) {
   wire::Backoff backoff(std::chrono::steady_clock::now() + options_.cut_wait);
   for (;;) {
     absl::StatusOr<uint64_t> end = calls_->End(content, options_.call_timeout);
-    if (end.ok() || !IsPassing(end.status()) || stopping() || !backoff.Wait()) return end;
+    if (end.ok() || !IsPassing(end.status()) || stopping_ || !backoff.Wait()) return end;
   }
-}
-
-void Reclaimer::WakeReclaim() {
-  MutexLock lock(&mutex_);
-  work_ = true;
-  wake_.SignalAll();
 }
 
 GroupSet Reclaimer::SetForNewContent(PoolId pool) { return options_.newest_group_set(pool); }
 
-bool Reclaimer::stopping() {
+void Reclaimer::WakeReclaim() {
   MutexLock lock(&mutex_);
-  return stopping_;
+  has_work_ = true;
+  wake_.SignalAll();
 }
 
-bool Reclaimer::WaitForWork(std::chrono::milliseconds at_most) {
-  const auto deadline = std::chrono::steady_clock::now() + at_most;
+uint64_t Reclaimer::CountPending() const {
+  uint64_t pending = 0;
+  const absl::Status scanned = store_->Scan(
+      Family::kReclaim, {}, {},
+      [&](std::string_view, std::string_view) { return ++pending < kMostCounted; });
+  if (!scanned.ok()) spdlog::warn("reclaim: {}", MessageOf(scanned));
+  return pending;
+}
+
+bool Reclaimer::WaitForWork(std::chrono::milliseconds pause) {
+  const auto retry_at = std::chrono::steady_clock::now() + pause;
   MutexLock lock(&mutex_);
-  while (!stopping_ && !work_ && wake_.WaitUntil(&mutex_, deadline)) {
+  while (!stopping_ && !has_work_ && wake_.WaitUntil(&mutex_, retry_at)) {
   }
-  work_ = false;
+  const auto gathered_at = std::chrono::steady_clock::now() + kGatherTime;
+  while (!stopping_ && wake_.WaitUntil(&mutex_, gathered_at)) {
+  }
+  has_work_ = false;
   return !stopping_;
 }
 
 void Reclaimer::Run() {
-  while (WaitForWork(options_.retry_interval)) {
-    while (!stopping() && DeleteBatch()) {
-    }
+  std::chrono::milliseconds pause = options_.first_pause;
+  while (WaitForWork(pause)) {
+    RemovalRound round(store_, calls_, options_.call_timeout, [this] { return stopping_.load(); });
+    const absl::StatusOr<size_t> unfinished = round.Run();
+    if (!unfinished.ok()) spdlog::warn("reclaim: {}", MessageOf(unfinished.status()));
+    const bool is_done = unfinished.ok() && *unfinished == 0;
+    pause = is_done ? options_.first_pause : std::min(2 * pause, options_.most_pause);
   }
-}
-
-bool Reclaimer::DeleteBatch() {
-  std::vector<Row> rows;
-  absl::Status status =
-      store_->Scan(Family::kReclaim, {}, {}, [&rows](std::string_view key, std::string_view value) {
-        Row& row = rows.emplace_back();
-        row.key = std::string(key);
-        if (!row.record.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
-          spdlog::error("reclaim: the row of content {} is damaged; it is left alone",
-                        ContentOfKey(key).value());
-          rows.pop_back();
-        }
-        return rows.size() < kBatchRows;
-      });
-  pending_ = rows.size();
-  if (rows.empty()) return false;
-  if (status.ok()) status = store_->Sync();
-  if (!status.ok()) {
-    spdlog::warn("reclaim: the store gave no rows: {}", MessageOf(status));
-    return false;
-  }
-  Batch done;
-  size_t left = 0;
-  for (const Row& row : rows) {
-    if (stopping()) break;
-    const absl::Status removed = calls_->Remove(row.record.content(), options_.call_timeout);
-    if (removed.ok()) {
-      done.Delete(Family::kReclaim, row.key);
-    } else if (left++ == 0) {
-      spdlog::info("reclaim: content {} waits: {}", row.record.content().content_id(),
-                   MessageOf(removed));
-    }
-  }
-  if (!done.empty()) status = store_->Commit(done);
-  pending_ = left;
-  return status.ok() && left == 0 && rows.size() == kBatchRows;
 }
 
 }  // namespace weft::metadata

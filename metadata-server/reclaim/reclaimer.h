@@ -1,17 +1,16 @@
 // Content on the storage-servers, for the namespace: cuts, ends, and the deletion of what no inode
 // has any more, in the background.
 //
-// Deletion survives restarts: Family::kReclaim lists what is to go. A row is acted on only once the
-// store was synced past it (else a power loss could bring back a file whose chunks are gone), and
-// it goes only once every target that can hold the content has answered, durably. Targets that are
-// away are tried again. Thread-safe.
+// Deletion survives restarts: Family::kReclaim lists what is to go (see RemovalRound). Targets that are
+// away are tried again, more and more rarely, and whenever WakeReclaim is called. Thread-safe.
 #pragma once
 
 #include <atomic>
-#include <memory>
+#include <chrono>
+#include <cstdint>
+#include <functional>
 #include <thread>
 
-#include "common/clock.h"
 #include "common/mutex.h"
 #include "metadata-server/namespace/namespace.h"
 #include "metadata-server/reclaim/content_calls.h"
@@ -22,15 +21,18 @@ namespace weft::metadata {
 class Reclaimer final : public ContentService {
  public:
   struct Options {
-    std::chrono::milliseconds cut_wait{30'000};       // how long Truncate and End try
-    std::chrono::milliseconds call_timeout{10'000};   // of one call
-    std::chrono::milliseconds retry_interval{2'000};  // between tries at targets that are away
+    std::chrono::milliseconds cut_wait{30'000};     // how long Truncate and End try
+    std::chrono::milliseconds call_timeout{5'000};  // of one call
+    // Between passes while targets are away, doubling.
+    std::chrono::milliseconds first_pause{1'000};
+    std::chrono::milliseconds most_pause{60'000};
     std::function<GroupSet(PoolId)> newest_group_set;
   };
+  // CountPending counts no further.
+  static constexpr uint64_t kMostCounted = 1'000'000;
 
   // Starts the worker. `store` and `calls` must outlive it.
   Reclaimer(Options options, KvStore* store, ContentCalls* calls);
-  // Waits for the call in progress; what is left stays in the store.
   ~Reclaimer() override;
 
   absl::Status Truncate(const proto::Content& content, uint64_t size_bytes) override;
@@ -38,26 +40,26 @@ class Reclaimer final : public ContentService {
   void WakeReclaim() override;
   GroupSet SetForNewContent(PoolId pool) override;
 
-  // Contents that waited for deletion when the worker last looked, up to a bound.
-  [[nodiscard]] uint64_t pending() const { return pending_; }
+  // Contents that wait for deletion. Reads the rows: for people, not for a hot path.
+  [[nodiscard]] uint64_t CountPending() const;
+
+  // Ends the worker; what is left stays in the store. From now on Truncate and End try only once.
+  // Waits for calls in progress. Idempotent.
+  void Stop();
 
  private:
   void Run();
-  // Deletes one bounded batch. True: call again at once; false: nothing is left, or targets are
-  // away.
-  bool DeleteBatch();
-  bool WaitForWork(std::chrono::milliseconds at_most) WEFT_EXCLUDES(mutex_);
-  [[nodiscard]] bool stopping() WEFT_EXCLUDES(mutex_);
+  // Waits until there is work, or the pause is over. False: stop.
+  [[nodiscard]] bool WaitForWork(std::chrono::milliseconds pause) WEFT_EXCLUDES(mutex_);
 
   const Options options_;
   KvStore* const store_;
   ContentCalls* const calls_;
-  std::atomic<uint64_t> pending_{0};
+  std::atomic<bool> stopping_{false};
 
   Mutex mutex_;
   CondVar wake_;
-  bool stopping_ WEFT_GUARDED_BY(mutex_) = false;
-  bool work_ WEFT_GUARDED_BY(mutex_) = true;  // rows of an earlier run
+  bool has_work_ WEFT_GUARDED_BY(mutex_) = true;  // rows of an earlier run
 
   std::thread worker_;  // last: it uses all of the above
 };

@@ -2,9 +2,11 @@
 
 #include <spdlog/spdlog.h>
 
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "common/limits.h"
 #include "common/status.h"
 #include "common/version.h"
 
@@ -30,15 +32,30 @@ concept IsMutation = requires(const Request& request) {
   request.mutation();
 };
 
+// Held while the request is carried out. Requests that change nothing need no session.
+template <typename Request>
+absl::StatusOr<std::optional<SessionTable::Use>> BeginUse(SessionTable* sessions,
+                                                          const Request& request) {
+  if constexpr (IsMutation<Request>) {
+    return sessions->Begin(SessionId(request.mutation().session_id()));
+  } else {
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 MetadataHandler::MetadataHandler(ServerFacts facts, Namespace* names, SessionTable* sessions,
-                                 KvStore* store, MapSource map)
+                                 KvStore* store, Membership* membership)
     : facts_(std::move(facts)),
       names_(names),
       sessions_(sessions),
       store_(store),
-      map_(std::move(map)) {}
+      membership_(membership) {}
+
+std::shared_ptr<const ClusterMap> MetadataHandler::CurrentMap() const {
+  return membership_->publisher().Current();
+}
 
 void MetadataHandler::Handle(const wire::Request& request, wire::Responder& responder) {
   const absl::Status status = Dispatch(request, responder);
@@ -47,21 +64,12 @@ void MetadataHandler::Handle(const wire::Request& request, wire::Responder& resp
   responder.Error(status);
 }
 
-template <typename Request>
-absl::Status MetadataHandler::CheckSession(const Request& request) {
-  if constexpr (IsMutation<Request>) {
-    return sessions_->Touch(SessionId(request.mutation().session_id()));
-  } else {
-    return absl::OkStatus();
-  }
-}
-
 template <typename Request, typename Reply>
 absl::Status MetadataHandler::Forward(absl::StatusOr<Reply> (Namespace::*method)(const Request&),
                                       const wire::Request& request, wire::Responder& responder) {
   Request message;
   WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
-  WEFT_RETURN_IF_ERROR(CheckSession(message));
+  WEFT_ASSIGN_OR_RETURN(const auto use, BeginUse(sessions_, message));
   WEFT_ASSIGN_OR_RETURN(const Reply reply, (names_->*method)(message));
   responder.Ok(reply);
   return absl::OkStatus();
@@ -73,7 +81,7 @@ absl::Status MetadataHandler::Forward(absl::StatusOr<Reply> (Namespace::*method)
                                       const wire::Request& request, wire::Responder& responder) {
   Request message;
   WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
-  WEFT_RETURN_IF_ERROR(CheckSession(message));
+  WEFT_ASSIGN_OR_RETURN(const auto use, BeginUse(sessions_, message));
   std::string content;
   WEFT_ASSIGN_OR_RETURN(const Reply reply, (names_->*method)(message, &content));
   const iovec payload = AsIovec(content);
@@ -179,7 +187,7 @@ absl::Status MetadataHandler::OpenSession(const wire::Request& request,
   reply.set_cluster_id(facts_.cluster_id);
   reply.set_root_inode_id(kRootInode.value());
   reply.set_server_start(facts_.server_start);
-  reply.set_map_epoch(map_()->epoch().value());
+  reply.set_map_epoch(CurrentMap()->epoch().value());
   reply.set_durability_id(store_->durability_id());
   reply.set_control_address(facts_.control_address());
   responder.Ok(reply);
@@ -190,7 +198,7 @@ absl::Status MetadataHandler::KeepAlive(const wire::Request& request, wire::Resp
   proto::KeepAliveRequest message;
   WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
   const SessionId session(message.session_id());
-  WEFT_RETURN_IF_ERROR(sessions_->Touch(session));
+  WEFT_ASSIGN_OR_RETURN(const SessionTable::Use use, sessions_->Begin(session));
   proto::KeepAliveReply reply;
   if (message.opens_size() > 0) {
     const std::vector<proto::OpenRecord> opens(message.opens().begin(), message.opens().end());
@@ -199,7 +207,7 @@ absl::Status MetadataHandler::KeepAlive(const wire::Request& request, wire::Resp
     }
   }
   reply.set_server_start(facts_.server_start);
-  reply.set_map_epoch(map_()->epoch().value());
+  reply.set_map_epoch(CurrentMap()->epoch().value());
   responder.Ok(reply);
   return absl::OkStatus();
 }
@@ -208,7 +216,7 @@ absl::Status MetadataHandler::CloseSession(const wire::Request& request,
                                            wire::Responder& responder) {
   proto::CloseSessionRequest message;
   WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
-  WEFT_RETURN_IF_ERROR(sessions_->Close(SessionId(message.session_id())));
+  sessions_->Close(SessionId(message.session_id()));
   spdlog::info("session {} closed", message.session_id());
   responder.Ok(proto::CloseSessionReply());
   return absl::OkStatus();
@@ -218,7 +226,7 @@ absl::Status MetadataHandler::GetClusterMap(const wire::Request& request,
                                             wire::Responder& responder) {
   proto::GetClusterMapRequest message;
   WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
-  responder.Ok(map_()->message());
+  responder.Ok(CurrentMap()->message());
   return absl::OkStatus();
 }
 
@@ -247,14 +255,10 @@ absl::Status MetadataHandler::Sync(const wire::Request& request, wire::Responder
 absl::Status MetadataHandler::StatFs(const wire::Request& request, wire::Responder& responder) {
   proto::StatFsRequest message;
   WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
-  const std::shared_ptr<const ClusterMap> map = map_();
+  const Membership::Space space = membership_->TotalSpace();
   proto::StatFsReply reply;
-  for (const proto::Target& target : map->message().targets()) {
-    const TargetInfo* info = map->FindTarget(TargetId(target.target_id()));
-    if (info == nullptr || info->node_state == proto::NODE_PENDING) continue;
-    reply.set_capacity_bytes(reply.capacity_bytes() + target.capacity_bytes());
-    reply.set_free_bytes(reply.free_bytes() + target.free_bytes());
-  }
+  reply.set_capacity_bytes(space.capacity_bytes);
+  reply.set_free_bytes(space.free_bytes);
   // The namespace has no limit of its own: a file needs a block at the most.
   reply.set_inodes_used(names_->InodeCount());
   reply.set_inodes_free(reply.free_bytes() / kBlockBytes);
@@ -266,7 +270,7 @@ absl::Status MetadataHandler::WriteInline(const wire::Request& request,
                                           wire::Responder& responder) {
   proto::WriteInlineRequest message;
   WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
-  WEFT_RETURN_IF_ERROR(CheckSession(message));
+  WEFT_ASSIGN_OR_RETURN(const auto use, BeginUse(sessions_, message));
   const std::string_view data(reinterpret_cast<const char*>(request.payload.data()),
                               request.payload.size());
   WEFT_ASSIGN_OR_RETURN(const proto::WriteInlineReply reply, names_->WriteInline(message, data));

@@ -10,6 +10,7 @@
 
 #include "common/cluster_map/cluster_map.h"
 #include "common/wire/server.h"
+#include "metadata-server/cluster/membership.h"
 #include "metadata-server/namespace/namespace.h"
 #include "metadata-server/sessions/session_table.h"
 #include "metadata-server/store/kv_store.h"
@@ -26,12 +27,9 @@ struct ServerFacts {
 
 class MetadataHandler final : public wire::Handler {
  public:
-  // The cluster map of now; never null.
-  using MapSource = std::function<std::shared_ptr<const ClusterMap>()>;
-
   // All pointers must outlive the handler.
   MetadataHandler(ServerFacts facts, Namespace* names, SessionTable* sessions, KvStore* store,
-                  MapSource map);
+                  Membership* membership);
 
   void Handle(const wire::Request& request, wire::Responder& responder) override;
 
@@ -57,14 +55,12 @@ class MetadataHandler final : public wire::Handler {
   template <typename Request, typename Reply>
   absl::Status Forward(absl::StatusOr<Reply> (Namespace::*method)(const Request&, std::string*),
                        const wire::Request& request, wire::Responder& responder);
-  template <typename Request>
-  absl::Status CheckSession(const Request& request);
-
+  [[nodiscard]] std::shared_ptr<const ClusterMap> CurrentMap() const;
   const ServerFacts facts_;
   Namespace* const names_;
   SessionTable* const sessions_;
   KvStore* const store_;
-  const MapSource map_;
+  Membership* const membership_;
 };
 
 }  // namespace weft::metadata

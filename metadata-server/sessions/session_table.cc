@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "common/status.h"
@@ -26,11 +27,11 @@ absl::Status Gone(SessionId session) {
 
 }  // namespace
 
-SessionTable::SessionTable(Options options, KvStore* store, Clock* clock)
-    : options_(std::move(options)), store_(store), clock_(clock), last_expire_(clock->Now()) {}
+SessionTable::SessionTable(Options options, KvStore* store, const Clock* clock)
+    : options_(std::move(options)), store_(store), clock_(clock), last_mark_(clock->Now()) {}
 
 absl::StatusOr<std::unique_ptr<SessionTable>> SessionTable::Load(Options options, KvStore* store,
-                                                                 Clock* clock) {
+                                                                 const Clock* clock) {
   std::unique_ptr<SessionTable> table(new SessionTable(std::move(options), store, clock));
   MutexLock lock(&table->mutex_);
   const absl::StatusOr<std::string> next = store->Get(Family::kMeta, kNextIdKey);
@@ -53,6 +54,12 @@ absl::StatusOr<std::unique_ptr<SessionTable>> SessionTable::Load(Options options
         return !damaged;
       }));
   if (damaged) return PosixError(EIO, "the metadata store is damaged: a session row is malformed");
+  for (const SessionId session : table->options_.fenced) {
+    const auto found = table->sessions_.find(session);
+    if (found == table->sessions_.end()) continue;
+    found->second.is_refused = true;
+    found->second.is_expired = true;
+  }
   return table;
 }
 
@@ -61,9 +68,12 @@ absl::StatusOr<SessionId> SessionTable::Open(const proto::OpenSessionRequest& cl
   {
     MutexLock lock(&mutex_);
     for (auto& [known, session] : sessions_) {
-      if (session.ending || session.client.client_uuid() != client.client_uuid()) continue;
+      if (session.is_refused || session.client.client_uuid() != client.client_uuid()) continue;
       session.last_heard = clock_->Now();
       return known;
+    }
+    if (sessions_.size() >= kMaxSessions) {
+      return PosixError(EUSERS, "there are " + std::to_string(kMaxSessions) + " sessions already");
     }
     id = SessionId(next_id_);
     Batch batch;
@@ -80,64 +90,84 @@ absl::StatusOr<SessionId> SessionTable::Open(const proto::OpenSessionRequest& cl
   return id;
 }
 
-absl::Status SessionTable::Touch(SessionId session) {
+absl::StatusOr<SessionTable::Use> SessionTable::Begin(SessionId session) {
   MutexLock lock(&mutex_);
   const auto found = sessions_.find(session);
-  if (found == sessions_.end() || found->second.ending) return Gone(session);
+  if (found == sessions_.end() || found->second.is_refused) return Gone(session);
   found->second.last_heard = clock_->Now();
-  return absl::OkStatus();
+  ++found->second.in_use;
+  return Use(this, session);
 }
 
-absl::Status SessionTable::Close(SessionId session) {
+void SessionTable::Release(SessionId session) {
+  MutexLock lock(&mutex_);
+  Session& used = sessions_.at(session);
+  used.last_heard = clock_->Now();  // until now it waited for us
+  --used.in_use;
+}
+
+void SessionTable::Close(SessionId session) {
   {
     MutexLock lock(&mutex_);
     const auto found = sessions_.find(session);
-    if (found == sessions_.end() || found->second.ending) return absl::OkStatus();
-    found->second.ending = true;
+    if (found == sessions_.end() || found->second.is_refused) return;
+    found->second.is_refused = true;
   }
-  // Where something cannot be released now, Expire tries again; the client need not wait.
-  const absl::Status status = Finish(session, false);
+  TryEnd(session);
+}
+
+void SessionTable::MarkExpired() {
+  MutexLock lock(&mutex_);
+  const Clock::TimePoint now = clock_->Now();
+  const bool stood_still = now - std::exchange(last_mark_, now) > options_.ttl / 2;
+  for (auto& [id, session] : sessions_) {
+    if (stood_still) session.last_heard = now;
+    if (session.is_refused || session.in_use > 0) continue;
+    if (now - session.last_heard <= options_.ttl) continue;
+    spdlog::warn("session {} of {}:{} has expired", id.value(), session.client.host(),
+                 session.client.mount_point());
+    session.is_refused = true;
+    session.is_expired = true;
+  }
+}
+
+void SessionTable::EndRefused() {
+  std::vector<SessionId> refused;
+  {
+    MutexLock lock(&mutex_);
+    for (const auto& [id, session] : sessions_) {
+      if (session.is_refused) refused.push_back(id);
+    }
+  }
+  for (const SessionId session : refused) TryEnd(session);
+}
+
+void SessionTable::TryEnd(SessionId session) {
+  bool is_expired = false;
+  {
+    MutexLock lock(&mutex_);
+    const auto found = sessions_.find(session);
+    if (found == sessions_.end() || found->second.in_use > 0 || found->second.is_ending) return;
+    found->second.is_ending = true;
+    is_expired = found->second.is_expired;
+  }
+  const absl::Status status = EndAndForget(session, is_expired);
   if (!status.ok()) {
     spdlog::warn("session {}: not released yet: {}", session.value(), MessageOf(status));
   }
-  return absl::OkStatus();
+  MutexLock lock(&mutex_);
+  if (status.ok()) {
+    sessions_.erase(session);
+  } else {
+    sessions_.at(session).is_ending = false;
+  }
 }
 
-absl::Status SessionTable::Finish(SessionId session, bool expired) {
-  WEFT_RETURN_IF_ERROR(options_.end(session, expired));
+absl::Status SessionTable::EndAndForget(SessionId session, bool is_expired) {
+  WEFT_RETURN_IF_ERROR(options_.end(session, is_expired));
   Batch batch;
   batch.Delete(Family::kSession, KeyOf(session));
-  WEFT_RETURN_IF_ERROR(store_->Commit(batch));
-  MutexLock lock(&mutex_);
-  sessions_.erase(session);
-  return absl::OkStatus();
-}
-
-void SessionTable::Expire() {
-  std::vector<std::pair<SessionId, bool>> ending;
-  {
-    MutexLock lock(&mutex_);
-    const Clock::TimePoint now = clock_->Now();
-    const bool stood_still = now - last_expire_ > options_.ttl / 2;
-    last_expire_ = now;
-    for (auto& [id, session] : sessions_) {
-      if (stood_still) session.last_heard = now;
-      if (!session.ending && now - session.last_heard > options_.ttl) {
-        spdlog::warn("session {} of {}:{} expired", id.value(), session.client.host(),
-                     session.client.mount_point());
-        session.ending = session.expired = true;
-      }
-      if (session.ending) ending.emplace_back(id, session.expired);
-    }
-  }
-  for (const auto& [session, expired] : ending) {
-    const absl::Status status = Finish(session, expired);
-    if (!status.ok()) {
-      spdlog::warn("session {}: not released yet: {}", session.value(), MessageOf(status));
-    }
-  }
-  MutexLock lock(&mutex_);
-  last_expire_ = clock_->Now();  // releasing may take long: that was not a standstill
+  return store_->Commit(batch);
 }
 
 std::vector<SessionInfo> SessionTable::List() const {
@@ -146,7 +176,7 @@ std::vector<SessionInfo> SessionTable::List() const {
     MutexLock lock(&mutex_);
     const Clock::TimePoint now = clock_->Now();
     for (const auto& [id, session] : sessions_) {
-      if (session.ending) continue;
+      if (session.is_refused) continue;
       infos.push_back(
           {id, session.client,
            std::chrono::duration_cast<std::chrono::milliseconds>(now - session.last_heard)});

@@ -2,19 +2,22 @@
 // session.
 //
 // Kept in Family::kSession (key: id, big-endian; value: the OpenSessionRequest), so that sessions
-// outlive a restart of the server, with a fresh TTL. Ids are never used twice. TTLs are monotonic
-// time. An expired or closed session is refused from that moment on (ESHUTDOWN); what it held is
-// released by its owner's `end` callback, which is called without locks and tried again by the next
-// Expire where it fails. Thread-safe.
+// outlive a restart of the server, with a fresh TTL. Ids are never used twice, not even after power
+// loss. TTLs are monotonic time. An expired or closed session is refused from that moment on
+// (ESHUTDOWN); what it held is released by its owner's `end` callback, which is called without
+// locks, once no request of the session is in progress any more, and again later where it fails.
+// Thread-safe.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/status/statusor.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/clock.h"
@@ -25,6 +28,8 @@
 
 namespace weft::metadata {
 
+inline constexpr size_t kMaxSessions = 65536;
+
 struct SessionInfo {
   SessionId id;
   proto::OpenSessionRequest client;
@@ -33,56 +38,84 @@ struct SessionInfo {
 
 class SessionTable {
  public:
-  // Releases all that the session holds. `expired`: it did not close itself, and must be fenced
-  // first.
+  // Releases all that the session holds; may block. `expired`: it did not close itself, and must be
+  // fenced first.
   using End = std::function<absl::Status(SessionId session, bool expired)>;
 
   struct Options {
     std::chrono::milliseconds ttl{15'000};
     End end;
+    // Sessions that were fenced in an earlier run, maybe without being ended: refused at once.
+    std::vector<SessionId> fenced;
+  };
+
+  // A request of the session in progress: it neither expires nor ends while this lives. The table
+  // must outlive it.
+  class Use {
+   public:
+    Use(Use&& other) noexcept : table_(std::exchange(other.table_, nullptr)), id_(other.id_) {}
+    Use& operator=(Use&&) = delete;
+    ~Use() {
+      if (table_ != nullptr) table_->Release(id_);
+    }
+
+   private:
+    friend class SessionTable;
+    Use(SessionTable* table, SessionId id) : table_(table), id_(id) {}
+    SessionTable* table_;
+    SessionId id_;
   };
 
   // Loads the sessions in `store`. `store` and `clock` must outlive the table.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<SessionTable>> Load(Options options,
                                                                           KvStore* store,
-                                                                          Clock* clock);
+                                                                          const Clock* clock);
 
   // Durable when it returns. A client_uuid that has a session gets the same one: a repeated
-  // request.
+  // request. EUSERS: there are kMaxSessions.
   [[nodiscard]] absl::StatusOr<SessionId> Open(const proto::OpenSessionRequest& client);
 
-  // Shows that the client lives. ESHUTDOWN: unknown or expired.
-  [[nodiscard]] absl::Status Touch(SessionId session);
+  // Begins a request of the session, which also shows that the client lives. ESHUTDOWN: unknown,
+  // closed or expired.
+  [[nodiscard]] absl::StatusOr<Use> Begin(SessionId session);
 
   // Ends a session for its client. Unknown ones are fine: a repeated request.
-  [[nodiscard]] absl::Status Close(SessionId session);
+  void Close(SessionId session);
 
-  // Ends the sessions whose TTL is over; call it several times per TTL. If it was not called for
-  // long, this server itself stood still and could not hear its clients: all of them get a fresh
-  // TTL.
-  void Expire();
+  // Refuses the sessions whose TTL is over from now on. Does not block; call it several times per
+  // TTL, from a thread that nothing holds up: if it was not called for long, this process itself
+  // stood still and could not hear its clients, and all of them get a fresh TTL.
+  void MarkExpired();
+  // Ends the refused sessions. Blocks as long as `end` does.
+  void EndRefused();
 
+  // Those that are not refused, by id.
   [[nodiscard]] std::vector<SessionInfo> List() const;
 
  private:
   struct Session {
     proto::OpenSessionRequest client;
     Clock::TimePoint last_heard;
-    bool ending = false;   // refused, its release is not finished
-    bool expired = false;  // how it ended
+    uint32_t in_use = 0;      // requests in progress
+    bool is_refused = false;  // closed or expired; what it held is still to be released
+    bool is_expired = false;  // how it ended
+    bool is_ending = false;   // a thread is in `end` for it
   };
 
-  SessionTable(Options options, KvStore* store, Clock* clock);
-  [[nodiscard]] absl::Status Finish(SessionId session, bool expired) WEFT_EXCLUDES(mutex_);
+  SessionTable(Options options, KvStore* store, const Clock* clock);
+  void Release(SessionId session) WEFT_EXCLUDES(mutex_);
+  // Ends one session, if it is refused and not in use.
+  void TryEnd(SessionId session) WEFT_EXCLUDES(mutex_);
+  [[nodiscard]] absl::Status EndAndForget(SessionId session, bool is_expired);
 
   const Options options_;
   KvStore* const store_;
-  Clock* const clock_;
+  const Clock* const clock_;
 
   mutable Mutex mutex_;
   absl::flat_hash_map<SessionId, Session> sessions_ WEFT_GUARDED_BY(mutex_);
   uint64_t next_id_ WEFT_GUARDED_BY(mutex_) = 1;
-  Clock::TimePoint last_expire_ WEFT_GUARDED_BY(mutex_);
+  Clock::TimePoint last_mark_ WEFT_GUARDED_BY(mutex_);
 };
 
 }  // namespace weft::metadata

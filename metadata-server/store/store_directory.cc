@@ -106,6 +106,9 @@ absl::Status StoreDirectory::Read() {
   }
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   WEFT_ASSIGN_OR_RETURN(identity_, Parse(path_, text));
+  if (identity_.ready && ::access((database_path() + "/CURRENT").c_str(), F_OK) != 0) {
+    return Damaged(path_, "its database is missing");
+  }
   return absl::OkStatus();
 }
 

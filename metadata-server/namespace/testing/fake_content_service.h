@@ -1,0 +1,69 @@
+// Storage-servers of which only the ends of contents are known. Thread-safe.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <vector>
+
+#include "common/mutex.h"
+#include "common/status.h"
+#include "metadata-server/namespace/namespace.h"
+
+namespace weft::metadata {
+
+class FakeContentService final : public ContentService {
+ public:
+  struct Cut {
+    ContentId content;
+    uint32_t cut = 0;
+    uint64_t size_bytes = 0;
+    friend bool operator==(const Cut&, const Cut&) = default;
+  };
+
+  absl::Status Truncate(const proto::Content& content, uint64_t size_bytes) override {
+    MutexLock lock(&mutex_);
+    if (is_away_) return TransportError("the storage-servers are away");
+    cuts_.push_back({ContentId(content.content_id()), content.cut(), size_bytes});
+    uint64_t& end = ends_[ContentId(content.content_id())];
+    end = std::min(end, size_bytes);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<uint64_t> End(const proto::Content& content) override {
+    MutexLock lock(&mutex_);
+    if (is_away_) return TransportError("the storage-servers are away");
+    return ends_[ContentId(content.content_id())];
+  }
+  void WakeReclaim() override {
+    MutexLock lock(&mutex_);
+    ++wake_count_;
+  }
+  GroupSet SetForNewContent(PoolId) override {
+    return {.base = 0, .count = 64, .epoch = MapEpoch(3)};
+  }
+
+  void SetAway(bool is_away) {
+    MutexLock lock(&mutex_);
+    is_away_ = is_away;
+  }
+  void SetEnd(ContentId content, uint64_t end_bytes) {
+    MutexLock lock(&mutex_);
+    ends_[content] = end_bytes;
+  }
+  std::vector<Cut> cuts() {
+    MutexLock lock(&mutex_);
+    return cuts_;
+  }
+  int wake_count() {
+    MutexLock lock(&mutex_);
+    return wake_count_;
+  }
+
+ private:
+  Mutex mutex_;
+  bool is_away_ WEFT_GUARDED_BY(mutex_) = false;
+  int wake_count_ WEFT_GUARDED_BY(mutex_) = 0;
+  std::vector<Cut> cuts_ WEFT_GUARDED_BY(mutex_);
+  absl::flat_hash_map<ContentId, uint64_t> ends_ WEFT_GUARDED_BY(mutex_);
+};
+
+}  // namespace weft::metadata

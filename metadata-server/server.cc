@@ -1,0 +1,190 @@
+#include "metadata-server/server.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/clock.h"
+#include "common/status.h"
+#include "common/uuid.h"
+#include "common/version.h"
+#include "metadata-server/cluster/map_waiter.h"
+
+namespace weft::metadata {
+namespace {
+
+constexpr std::chrono::milliseconds kUpkeepInterval{500};
+constexpr std::chrono::milliseconds kMapWait{500};
+constexpr std::chrono::milliseconds kNoticeTimeout{1'000};
+
+}  // namespace
+
+Server::Server(Options options)
+    : options_(std::move(options)), uuid_(NewUuid()), started_(std::chrono::steady_clock::now()) {}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
+  if (options.min_workers > options.max_workers) {
+    return PosixError(EINVAL, "--min-workers is greater than --max-workers");
+  }
+  std::unique_ptr<Server> server(new Server(options));
+  WEFT_RETURN_IF_ERROR(server->OpenParts());
+  WEFT_RETURN_IF_ERROR(server->Listen());
+  server->upkeep_ = std::thread([raw = server.get()] { raw->RunUpkeep(); });
+  server->map_notices_ = std::thread([raw = server.get()] { raw->RunMapNotices(); });
+  spdlog::info("cluster {}: wire at {}, control plane at {}", server->membership_->cluster_id(),
+               server->wire_address(), server->control_address());
+  return server;
+}
+
+absl::Status Server::OpenParts() {
+  RocksKvOptions store;
+  store.directory = options_.data;
+  store.sync_interval = options_.sync_interval;
+  store.block_cache_bytes = options_.cache_bytes;
+  WEFT_ASSIGN_OR_RETURN(store_, OpenRocksKvStore(std::move(store)));
+
+  MembershipOptions membership;
+  membership.heartbeat = options_.heartbeat;
+  membership.auto_add_nodes = options_.auto_add_nodes;
+  WEFT_ASSIGN_OR_RETURN(membership_, Membership::Open(membership, store_.get(), &SystemClock()));
+
+  wire::Identity identity;
+  identity.uuid = uuid_;
+  identity.name = "metadata";
+  identity.cluster_id = [membership = membership_.get()] { return membership->cluster_id(); };
+  content_calls_ = std::make_unique<ContentCalls>(
+      [membership = membership_.get()] { return membership->publisher().Current(); },
+      std::move(identity));
+
+  Reclaimer::Options reclaim;
+  reclaim.newest_group_set = [membership = membership_.get()](PoolId pool) {
+    return membership->NewestGroupSet(pool);
+  };
+  reclaimer_ = std::make_unique<Reclaimer>(std::move(reclaim), store_.get(), content_calls_.get());
+
+  Namespace::Options names;
+  names.reclaim_grace = options_.session_ttl;
+  WEFT_ASSIGN_OR_RETURN(namespace_,
+                        Namespace::Open(names, store_.get(), &SystemClock(), reclaimer_.get()));
+
+  SessionTable::Options sessions;
+  sessions.ttl = options_.session_ttl;
+  sessions.end = [this](SessionId session, bool expired) { return EndSession(session, expired); };
+  WEFT_ASSIGN_OR_RETURN(sessions_,
+                        SessionTable::Load(std::move(sessions), store_.get(), &SystemClock()));
+  return absl::OkStatus();
+}
+
+absl::Status Server::Listen() {
+  ControlServer::Options control;
+  control.listen_address = options_.control_listen;
+  control.fill_status = [this](proto::GetStatusReply* reply) { FillStatus(reply); };
+  WEFT_ASSIGN_OR_RETURN(control_, ControlServer::Start(std::move(control), membership_.get()));
+
+  ServerFacts facts;
+  facts.cluster_id = membership_->cluster_id();
+  facts.server_start = static_cast<uint64_t>(SystemClock().WallNs());
+  facts.session_ttl = options_.session_ttl;
+  facts.control_address = [control = control_.get()] { return control->address(); };
+  handler_ = std::make_unique<MetadataHandler>(std::move(facts), namespace_.get(), sessions_.get(),
+                                               store_.get(), membership_.get());
+
+  wire::ServerOptions wire;
+  wire.listen_address = options_.listen;
+  wire.name = "metadata";
+  wire.cluster_id = [membership = membership_.get()] { return membership->cluster_id(); };
+  wire.min_workers = options_.min_workers;
+  wire.max_workers = options_.max_workers;
+  WEFT_ASSIGN_OR_RETURN(wire_, wire::Server::Start(std::move(wire), handler_.get()));
+  return absl::OkStatus();
+}
+
+absl::Status Server::EndSession(SessionId session, bool expired) {
+  // Its writes must be refused before what it held goes to others.
+  if (expired) WEFT_RETURN_IF_ERROR(membership_->FenceSessions({session}));
+  return namespace_->EndSession(session);
+}
+
+void Server::FillStatus(proto::GetStatusReply* reply) const {
+  reply->set_version(kVersion);
+  reply->set_uptime_ms(static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                                 std::chrono::steady_clock::now() - started_)
+                                                 .count()));
+  reply->set_inodes(namespace_->InodeCount());
+  reply->set_reclaim_pending(reclaimer_->pending());
+  for (const SessionInfo& info : sessions_->List()) {
+    proto::Session* const session = reply->add_sessions();
+    session->set_session_id(info.id.value());
+    session->set_host(info.client.host());
+    session->set_mount_point(info.client.mount_point());
+    session->set_version(info.client.version());
+    session->set_idle_ms(static_cast<uint64_t>(info.idle.count()));
+    session->set_open_files(namespace_->OpenFileCount(info.id));
+  }
+  reply->set_store_fault(store_->fault());
+  reply->set_wire_address(options_.listen);
+}
+
+bool Server::Pause(std::chrono::milliseconds time) {
+  const auto until = std::chrono::steady_clock::now() + time;
+  MutexLock lock(&mutex_);
+  while (!stopping_ && stop_changed_.WaitUntil(&mutex_, until)) {
+  }
+  return !stopping_;
+}
+
+void Server::RunUpkeep() {
+  const auto interval = std::min({kUpkeepInterval, options_.session_ttl / 5, options_.heartbeat});
+  bool was_faulty = false;
+  while (Pause(interval)) {
+    absl::Status status = membership_->Tick();
+    if (!status.ok()) spdlog::warn("node states are not kept: {}", MessageOf(status));
+    sessions_->Expire();
+    status = namespace_->Tick();
+    if (!status.ok()) spdlog::debug("upkeep of the namespace: {}", MessageOf(status));
+    const std::string fault = store_->fault();
+    if (!fault.empty() && !std::exchange(was_faulty, true)) {
+      spdlog::critical("the namespace takes no changes any more: {}", fault);
+      control_->SetServing(false);
+    }
+  }
+}
+
+void Server::RunMapNotices() {
+  MapWaiter waiter(&membership_->publisher());
+  MapEpoch told = membership_->publisher().Current()->epoch();
+  while (Pause(std::chrono::milliseconds(0))) {
+    const MapEpoch epoch = waiter.WaitForNewer(told, kMapWait)->epoch();
+    if (epoch <= told) continue;
+    told = epoch;
+    proto::MapChangedRequest request;
+    request.set_map_epoch(epoch.value());
+    for (const std::string& peer : wire_->CallbackPeers()) {
+      proto::MapChangedReply reply;
+      // Who does not hear it learns it from the next keep-alive.
+      const absl::Status status =
+          wire_->CallPeer(peer, proto::MAP_CHANGED, request, &reply, kNoticeTimeout);
+      if (!status.ok()) spdlog::debug("client {} not told: {}", peer, MessageOf(status));
+    }
+  }
+}
+
+Server::~Server() { Stop(); }
+
+void Server::Stop() {
+  {
+    MutexLock lock(&mutex_);
+    if (std::exchange(stopping_, true)) return;
+    stop_changed_.SignalAll();
+  }
+  if (upkeep_.joinable()) upkeep_.join();
+  if (map_notices_.joinable()) map_notices_.join();
+  if (wire_ != nullptr) wire_->Stop();
+  if (control_ != nullptr) control_->Stop();
+  if (store_ == nullptr) return;
+  const absl::Status synced = store_->Sync();
+  if (!synced.ok()) spdlog::error("not everything is durable: {}", MessageOf(synced));
+}
+
+}  // namespace weft::metadata

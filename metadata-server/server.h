@@ -1,0 +1,72 @@
+// The metadata-server: builds its parts, starts and stops them in order.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "common/mutex.h"
+#include "common/wire/server.h"
+#include "metadata-server/cluster/membership.h"
+#include "metadata-server/namespace/namespace.h"
+#include "metadata-server/options.h"
+#include "metadata-server/reclaim/reclaimer.h"
+#include "metadata-server/service/control_services.h"
+#include "metadata-server/service/metadata_handler.h"
+#include "metadata-server/sessions/session_table.h"
+#include "metadata-server/store/kv_store.h"
+
+namespace weft::metadata {
+
+class Server {
+ public:
+  // Opens the store and listens at once. Any error names what it is about.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Server>> Start(const Options& options);
+  // Stops as Stop does.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // host:port with the real ports.
+  [[nodiscard]] std::string wire_address() const { return wire_->address(); }
+  [[nodiscard]] std::string control_address() const { return control_->address(); }
+
+  // Answers what is in progress and makes everything durable. Idempotent.
+  void Stop();
+
+ private:
+  explicit Server(Options options);
+
+  [[nodiscard]] absl::Status OpenParts();
+  [[nodiscard]] absl::Status Listen();
+  [[nodiscard]] absl::Status EndSession(SessionId session, bool expired);
+  void FillStatus(proto::GetStatusReply* reply) const;
+  void RunUpkeep();
+  void RunMapNotices();
+  [[nodiscard]] bool Pause(std::chrono::milliseconds time) WEFT_EXCLUDES(mutex_);
+
+  const Options options_;
+  const std::string uuid_;
+  const std::chrono::steady_clock::time_point started_;
+
+  // In the order of construction: each uses only what stands above it.
+  std::unique_ptr<KvStore> store_;
+  std::unique_ptr<Membership> membership_;
+  std::unique_ptr<ContentCalls> content_calls_;
+  std::unique_ptr<Reclaimer> reclaimer_;
+  std::unique_ptr<Namespace> namespace_;
+  std::unique_ptr<SessionTable> sessions_;
+  std::unique_ptr<MetadataHandler> handler_;
+  std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<wire::Server> wire_;
+
+  Mutex mutex_;
+  CondVar stop_changed_;
+  bool stopping_ WEFT_GUARDED_BY(mutex_) = false;
+  std::thread upkeep_;
+  std::thread map_notices_;
+};
+
+}  // namespace weft::metadata

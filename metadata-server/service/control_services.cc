@@ -1,0 +1,148 @@
+#include "metadata-server/service/control_services.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <atomic>
+#include <chrono>
+#include <utility>
+
+#include "common/status.h"
+#include "metadata-server/cluster/map_waiter.h"
+#include "proto/cluster.grpc.pb.h"
+
+namespace weft::metadata {
+namespace {
+
+// How often a map stream looks whether its client is still there.
+constexpr std::chrono::milliseconds kWatchPoll{500};
+constexpr std::chrono::seconds kStopWait{2};
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  return {static_cast<grpc::StatusCode>(status.code()), MessageOf(status)};
+}
+
+class ClusterServiceImpl final : public proto::ClusterService::Service {
+ public:
+  explicit ClusterServiceImpl(Membership* membership) : membership_(membership) {}
+
+  grpc::Status Register(grpc::ServerContext*, const proto::RegisterRequest* request,
+                        proto::RegisterReply* reply) override {
+    absl::StatusOr<proto::RegisterReply> registered = membership_->Register(*request);
+    if (!registered.ok()) return ToGrpc(registered.status());
+    *reply = *std::move(registered);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Heartbeat(grpc::ServerContext*, const proto::HeartbeatRequest* request,
+                         proto::HeartbeatReply* reply) override {
+    absl::StatusOr<proto::HeartbeatReply> heard = membership_->Heartbeat(*request);
+    if (!heard.ok()) return ToGrpc(heard.status());
+    *reply = *std::move(heard);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status WatchMap(grpc::ServerContext* context, const proto::WatchMapRequest* request,
+                        grpc::ServerWriter<proto::ClusterMap>* writer) override {
+    MapEpoch known(request->known_epoch());
+    MapWaiter waiter(&membership_->publisher());
+    while (!stopping_ && !context->IsCancelled()) {
+      const std::shared_ptr<const ClusterMap> map = waiter.WaitForNewer(known, kWatchPoll);
+      if (map->epoch() <= known) continue;
+      if (!writer->Write(map->message())) break;
+      known = map->epoch();
+    }
+    return grpc::Status::OK;
+  }
+
+  void Stop() { stopping_ = true; }
+
+ private:
+  Membership* const membership_;
+  std::atomic<bool> stopping_{false};
+};
+
+class AdminServiceImpl final : public proto::AdminService::Service {
+ public:
+  AdminServiceImpl(Membership* membership, std::function<void(proto::GetStatusReply*)> fill_status)
+      : membership_(membership), fill_status_(std::move(fill_status)) {}
+
+  grpc::Status GetStatus(grpc::ServerContext*, const proto::GetStatusRequest*,
+                         proto::GetStatusReply* reply) override {
+    fill_status_(reply);
+    *reply->mutable_map() = membership_->Describe();
+    return grpc::Status::OK;
+  }
+
+  grpc::Status AddNode(grpc::ServerContext*, const proto::AddNodeRequest* request,
+                       proto::AddNodeReply* reply) override {
+    absl::StatusOr<proto::Node> node = membership_->AddNode(request->name());
+    if (!node.ok()) return ToGrpc(node.status());
+    *reply->mutable_node() = *std::move(node);
+    return grpc::Status::OK;
+  }
+
+ private:
+  Membership* const membership_;
+  const std::function<void(proto::GetStatusReply*)> fill_status_;
+};
+
+class ControlServerImpl final : public ControlServer {
+ public:
+  ControlServerImpl(Options options, Membership* membership)
+      : cluster_(membership), admin_(membership, std::move(options.fill_status)) {}
+  ~ControlServerImpl() override { Stop(); }
+
+  absl::Status Listen(const std::string& address) {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    grpc::ServerBuilder builder;
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port in use is an error
+    int port = 0;
+    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&cluster_);
+    builder.RegisterService(&admin_);
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr || port == 0) {
+      return PosixError(EADDRINUSE, "cannot listen at " + address +
+                                        " for the control plane; is the port in use? Choose "
+                                        "another one with --control-listen");
+    }
+    address_ = address.substr(0, address.rfind(':') + 1) + std::to_string(port);
+    SetServing(true);
+    return absl::OkStatus();
+  }
+
+  std::string address() const override { return address_; }
+
+  void SetServing(bool serving) override {
+    server_->GetHealthCheckService()->SetServingStatus(serving);
+  }
+
+  void Stop() override {
+    if (server_ == nullptr) return;
+    cluster_.Stop();
+    server_->Shutdown(std::chrono::system_clock::now() + kStopWait);
+    server_->Wait();
+  }
+
+ private:
+  ClusterServiceImpl cluster_;
+  AdminServiceImpl admin_;
+  std::unique_ptr<grpc::Server> server_;  // after the services that it calls
+  std::string address_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(Options options,
+                                                                    Membership* membership) {
+  const std::string address = options.listen_address;
+  auto server = std::make_unique<ControlServerImpl>(std::move(options), membership);
+  WEFT_RETURN_IF_ERROR(server->Listen(address));
+  return server;
+}
+
+}  // namespace weft::metadata
