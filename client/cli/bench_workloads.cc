@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <random>
 #include <utility>
@@ -18,6 +19,18 @@ namespace weft::cli {
 namespace {
 
 using JobFunction = absl::FunctionRef<absl::Status(uint32_t number, JobMeter& meter)>;
+
+// The next entry but "." and ".."; null at the end.
+absl::StatusOr<const dirent*> NextEntry(DIR* directory, const std::string& path) {
+  while (true) {
+    errno = 0;
+    const dirent* const entry = ::readdir(directory);
+    if (entry == nullptr && errno != 0) return LastError("readdir " + path);
+    const bool is_dot = entry != nullptr && (std::strcmp(entry->d_name, ".") == 0 ||
+                                             std::strcmp(entry->d_name, "..") == 0);
+    if (!is_dot) return entry;
+  }
+}
 
 // One workload in its directory, and the results of its phases so far.
 class Workload {
@@ -185,25 +198,20 @@ absl::Status Workload::ListDirectory(uint32_t job, JobMeter& meter) const {
   const std::string path = JobPath(job);
   const std::unique_ptr<DIR, decltype(&::closedir)> directory(::opendir(path.c_str()), &::closedir);
   if (directory == nullptr) return LastError("opendir " + path);
-  uint64_t files = 0;
-  const dirent* entry = nullptr;
-  do {
-    WEFT_RETURN_IF_ERROR(meter.Time(0, [&]() -> absl::Status {
-      errno = 0;
-      entry = ::readdir(directory.get());
-      if (entry == nullptr) return errno == 0 ? absl::OkStatus() : LastError("readdir " + path);
-      if (entry->d_name[0] == '.') return absl::OkStatus();
-      ++files;
-      struct stat attributes {};
-      return ::fstatat(::dirfd(directory.get()), entry->d_name, &attributes, AT_SYMLINK_NOFOLLOW) ==
-                     0
-                 ? absl::OkStatus()
-                 : LastError("stat " + path + "/" + entry->d_name);
-    }));
-  } while (entry != nullptr);
-  if (files == options_.files) return absl::OkStatus();
-  return PosixError(EIO, "readdir " + path + ": lists " + std::to_string(files) + " of " +
-                             std::to_string(options_.files) + " files");
+  WEFT_RETURN_IF_ERROR(ForEachFile(meter, [&](uint64_t i) -> absl::Status {
+    WEFT_ASSIGN_OR_RETURN(const dirent* const entry, NextEntry(directory.get(), path));
+    if (entry == nullptr) {
+      return PosixError(EIO, "readdir " + path + ": lists " + std::to_string(i) + " of " +
+                                 std::to_string(options_.files) + " files");
+    }
+    struct stat attributes {};
+    return ::fstatat(::dirfd(directory.get()), entry->d_name, &attributes, AT_SYMLINK_NOFOLLOW) == 0
+               ? absl::OkStatus()
+               : LastError("stat " + path + "/" + entry->d_name);
+  }));
+  WEFT_ASSIGN_OR_RETURN(const dirent* const extra, NextEntry(directory.get(), path));
+  if (extra == nullptr) return absl::OkStatus();
+  return PosixError(EIO, "readdir " + path + ": lists " + extra->d_name + " besides the files");
 }
 
 absl::Status Workload::Metadata() {
