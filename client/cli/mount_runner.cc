@@ -13,7 +13,9 @@
 
 #include "client/cli/background.h"
 #include "client/cli/mount_table.h"
+#include "client/cli/mount_xattrs.h"
 #include "client/fuse/unmount.h"
+#include "client/fuse/virtual_xattrs.h"
 #include "common/status.h"
 #include "common/stop_signal.h"
 
@@ -22,7 +24,6 @@ namespace {
 
 constexpr char kLogDirectoryOfRoot[] = "/var/log/weft";
 
-// ENOTCONN is what the kernel says of a mount whose process has died.
 absl::Status CheckIsDirectory(const std::string& mount_point) {
   struct stat stat = {};
   if (::stat(mount_point.c_str(), &stat) != 0) {
@@ -38,20 +39,24 @@ absl::Status CheckIsDirectory(const std::string& mount_point) {
   return absl::OkStatus();
 }
 
+// The process of the mount has died. The kernel goes on showing what it has cached, so that this is
+// asked of what it cannot know.
+bool IsDead(const std::string& mount_point) {
+  const int error = ErrnoOf(ReadMountXattr(mount_point, fuse::kMountXattr).status());
+  return error == ENOTCONN || error == ECONNABORTED;
+}
+
 absl::Status CheckMountPoint(const std::string& mount_point) {
-  absl::Status status = CheckIsDirectory(mount_point);
   WEFT_ASSIGN_OR_RETURN(const std::vector<MountEntry> table, ReadMountTable());
   const std::optional<MountEntry> present = FindMount(table, mount_point);
-  const bool is_weft = present.has_value() && present->type == kWeftType;
-  if (is_weft && ErrnoOf(status) == ENOTCONN) {
+  if (present.has_value() && present->type == kWeftType) {
+    if (!IsDead(mount_point)) {
+      return PosixError(
+          EBUSY, absl::StrCat(mount_point, " has WeftFS of ", present->source, " mounted already"));
+    }
     WEFT_RETURN_IF_ERROR(fuse::Unmount(mount_point, fuse::UnmountMode::kLazy));
-    return CheckIsDirectory(mount_point);
   }
-  if (status.ok() && is_weft) {
-    return PosixError(
-        EBUSY, absl::StrCat(mount_point, " has WeftFS of ", present->source, " mounted already"));
-  }
-  return status;
+  return CheckIsDirectory(mount_point);
 }
 
 absl::StatusOr<std::string> DefaultLogFile(const std::string& mount_point) {
