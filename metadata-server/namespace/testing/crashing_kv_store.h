@@ -17,7 +17,10 @@ class CrashingKvStore final : public KvStore {
   explicit CrashingKvStore(KvStore* store) : store_(store) {}
 
   // The next `count` commits work, the later ones do not.
-  void CrashAfter(int64_t count) { commits_left_ = count; }
+  void CrashAfter(int64_t count) {
+    commits_left_ = count;
+    has_crashed_ = count == 0;
+  }
   [[nodiscard]] bool has_crashed() const { return has_crashed_; }
   [[nodiscard]] int64_t commit_count() const { return commit_count_; }
 
