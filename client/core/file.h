@@ -95,7 +95,11 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   // Starts what is due: writing out what is a second old, committing sizes, dropping what was read
   // ahead long ago. Does not block. False where nothing is left to watch.
   bool Tick() WEFT_EXCLUDES(mutex_);
-  void WriteOutBehind() { buffer_.WriteOutBehind(std::chrono::steady_clock::now()); }
+  // Memory runs short: starts writing out everything.
+  void WriteOutBehind() {
+    buffer_.DropRetained();
+    buffer_.WriteOutBehind(std::chrono::steady_clock::now());
+  }
 
   // -- file_write.cc
   absl::Status Write(uint64_t offset, std::span<const std::byte> data, bool append)

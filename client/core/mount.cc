@@ -142,8 +142,9 @@ absl::Status MountedVfs::Close() {
   }
   handles.clear();
   flusher_->Stop();
-  session_.reset();  // ends the opens, too
-  pool_.reset();     // what is left in it holds files
+  if (session_ != nullptr) session_->Stop();  // it submits to the pool
+  pool_.reset();                              // what is left in it uses the session
+  session_.reset();                           // ends the opens, too
   return result;
 }
 

@@ -69,7 +69,7 @@ absl::Status Session::OpenUntil(std::chrono::steady_clock::time_point deadline) 
   }
 }
 
-Session::~Session() {
+void Session::Stop() {
   {
     MutexLock lock(&mutex_);
     stopping_ = true;
@@ -77,6 +77,10 @@ Session::~Session() {
   }
   if (thread_.joinable()) thread_.join();
   callbacks_.reset();
+}
+
+Session::~Session() {
+  Stop();
   SessionId id;
   {
     MutexLock lock(&mutex_);

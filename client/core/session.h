@@ -46,11 +46,13 @@ class Session {
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Session>> Open(Options options,
                                                                      MetadataClient* metadata,
                                                                      const IoTimeout* timeout);
-  // Closes the session, if the server can be reached at once.
+  // Stops, and closes the session if the server can be reached at once.
   ~Session();
 
   // Starts the keep-alives and listens for the server's calls. Call once.
   void Start(Hooks hooks);
+  // Ends the keep-alives and the listening: no hook is called any more, but by Renew. Idempotent.
+  void Stop() WEFT_EXCLUDES(mutex_);
 
   // Replaces the session `stale`, unless somebody did so already.
   absl::Status Renew(SessionId stale) WEFT_EXCLUDES(renewal_, mutex_);

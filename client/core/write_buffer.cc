@@ -24,6 +24,7 @@ constexpr milliseconds kWaitForMemory{500};
 
 WriteBuffer::~WriteBuffer() {
   MutexLock lock(&mutex_);
+  DropRetainedUpTo(UINT64_MAX);
   for (auto& [index, slab] : slabs_) DropDirty(slab);
 }
 
@@ -109,6 +110,8 @@ void WriteBuffer::Reserve(uint32_t bytes) {
         return;
       }
     }
+    DropRetained();
+    if (mount_->budget->releases() != seen) continue;
     if (SendOneHere(Which::kAny)) continue;
     WriteOutBehind(steady_clock::now());
     if (fits_file) mount_->press();
@@ -189,18 +192,25 @@ bool WriteBuffer::empty() const {
 
 void WriteBuffer::ContentReplaced(const proto::Content& content) {
   MutexLock lock(&mutex_);
+  WaitUntilQuiet();
   const uint32_t slab_bytes = SlabBytes(content.chunk_bytes_log2());
-  if (slab_bytes != slab_bytes_ && !slabs_.empty()) {
+  if (slab_bytes == slab_bytes_) {
+    RetainedToDirty();
+  } else if (!slabs_.empty() || !retained_.empty()) {
     errors_->Keep(PosixError(EIO, kOtherChunks));
-    WaitUntilQuiet();
+    DropRetainedUpTo(UINT64_MAX);
     for (auto& [index, slab] : slabs_) DropDirty(slab);
     Tidy();
   }
   content_ = content;
   slab_bytes_ = slab_bytes;
   has_uncommitted_ = false;
-  uncommitted_ = {};
+  uncommitted_.end_bytes = 0;
+  uncommitted_.used_bytes_added = 0;
   unsynced_.clear();
+  for (auto& [index, slab] : slabs_) {
+    if (slab.wanted) Want(index, slab);
+  }
   changed_.SignalAll();
 }
 
@@ -208,6 +218,7 @@ bool WriteBuffer::Discard() {
   MutexLock lock(&mutex_);
   bool any = false;
   WaitUntilQuiet();
+  DropRetainedUpTo(UINT64_MAX);
   for (auto& [index, slab] : slabs_) {
     any = any || slab.dirty != nullptr;
     DropDirty(slab);
@@ -241,6 +252,7 @@ void WriteBuffer::Committed(const Uncommitted& state) {
   MutexLock lock(&mutex_);
   uncommitted_.used_bytes_added -= std::min(uncommitted_.used_bytes_added, state.used_bytes_added);
   if (uncommitted_.stores == state.stores) has_uncommitted_ = false;
+  DropRetainedUpTo(state.stores);
 }
 
 void WriteBuffer::SetKnownSize(uint64_t bytes) {

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -108,6 +109,8 @@ class WriteBuffer {
   // way to the old one; what was stored there and not committed is gone with it. Where the new one
   // has chunks of another size the buffered bytes are given up, with a kept error.
   void ContentReplaced(const proto::Content& content) WEFT_EXCLUDES(mutex_);
+  // Gives up the memory of what is retained.
+  void DropRetained() WEFT_EXCLUDES(mutex_);
   // Forgets all that is buffered and not on its way; true if there was any.
   bool Discard() WEFT_EXCLUDES(mutex_);
 
@@ -144,6 +147,13 @@ class WriteBuffer {
     std::vector<ChunkWrite> stored;
   };
 
+  // A slab that was stored, and may have to be sent again.
+  struct Retained {
+    uint64_t store = 0;  // Uncommitted::stores after it
+    uint64_t index = 0;
+    std::shared_ptr<SlabBuffer> buffer;
+  };
+
   // -- write_buffer.cc: gathering
   void Put(uint64_t offset, std::span<const std::byte> data, bool may_wait);
   void WriteSlab(uint64_t index, uint32_t slab_bytes, uint32_t offset,
@@ -157,7 +167,7 @@ class WriteBuffer {
     return offset / slab_bytes_;
   }
 
-  // -- write_buffer_send.cc: sending
+  // -- write_buffer_send.cc, write_buffer_result.cc: sending
   // The slab shall go out: tells the pool, if it can go now.
   void Want(uint64_t index, Slab& slab) WEFT_REQUIRES(mutex_);
   [[nodiscard]] bool MaySend(uint64_t index, const Slab& slab) const WEFT_REQUIRES(mutex_);
@@ -171,6 +181,11 @@ class WriteBuffer {
   void Finish(Sending& sent) WEFT_REQUIRES(mutex_);
   void KeepStored(const Sending& sent) WEFT_REQUIRES(mutex_);
   void BackToDirty(Slab& slab) WEFT_REQUIRES(mutex_);
+  // Keeps a slab that was stored, and its memory, for a while.
+  void Retain(uint64_t index, std::shared_ptr<SlabBuffer> buffer) WEFT_REQUIRES(mutex_);
+  // Gives up what is retained of the stores up to that one.
+  void DropRetainedUpTo(uint64_t store) WEFT_REQUIRES(mutex_);
+  void RetainedToDirty() WEFT_REQUIRES(mutex_);
   void DropDirty(Slab& slab) WEFT_REQUIRES(mutex_);
   // Forgets entries that hold nothing.
   void Tidy() WEFT_REQUIRES(mutex_);
@@ -195,6 +210,8 @@ class WriteBuffer {
   uint64_t known_size_ WEFT_GUARDED_BY(mutex_) = 0;
   Uncommitted uncommitted_ WEFT_GUARDED_BY(mutex_);
   bool has_uncommitted_ WEFT_GUARDED_BY(mutex_) = false;
+  std::deque<Retained> retained_ WEFT_GUARDED_BY(mutex_);  // oldest first
+  uint64_t retained_bytes_ WEFT_GUARDED_BY(mutex_) = 0;    // of buffered_bytes_
   DurabilityIds unsynced_ WEFT_GUARDED_BY(mutex_);
 };
 

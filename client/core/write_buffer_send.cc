@@ -1,4 +1,4 @@
-// WriteBuffer's way out: what is sent when, and what becomes of it.
+// WriteBuffer: what is sent when.
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -165,61 +165,6 @@ void WriteBuffer::TransmitOnce(const proto::Content& content, std::span<Sending>
   }
 }
 
-void WriteBuffer::Finish(Sending& sent) {
-  Slab* slab = FindQuiet(sent.index);  // there: it is being sent
-  if (sent.content_id == content_.content_id()) {
-    KeepStored(sent);
-    if (!sent.status.ok()) errors_->Keep(sent.status);
-    Release(slab->sending->size_bytes());
-  } else if (slab->sending->size_bytes() == slab_bytes_) {
-    BackToDirty(*slab);
-  } else {
-    errors_->Keep(PosixError(EIO, kOtherChunks));
-    Release(slab->sending->size_bytes());
-  }
-  slab->sending = nullptr;
-  slab->sending_end = 0;
-  --sending_;
-  if (slab->dirty == nullptr) {
-    slabs_.erase(sent.index);
-  } else if (slab->wanted) {
-    Want(sent.index, *slab);
-  }
-  changed_.SignalAll();
-}
-
-void WriteBuffer::KeepStored(const Sending& sent) {
-  for (const ChunkWrite& write : sent.stored) {
-    const uint64_t begin =
-        (uint64_t{write.chunk} << content_.chunk_bytes_log2()) + write.offset_bytes;
-    const uint64_t end = begin + write.data.size();
-    if (!has_uncommitted_) uncommitted_.end_bytes = 0;
-    has_uncommitted_ = true;
-    ++uncommitted_.stores;
-    uncommitted_.end_bytes = std::max(uncommitted_.end_bytes, end);
-    if (end > known_size_) uncommitted_.used_bytes_added += end - std::max(begin, known_size_);
-    auto& known = unsynced_[write.target];
-    if (!known.empty() && known != write.durability_id) {
-      errors_->Keep(PosixError(EIO, "target " + std::to_string(write.target.value()) +
-                                        " restarted: writes before may have been lost"));
-    }
-    known = write.durability_id;
-  }
-}
-
-void WriteBuffer::BackToDirty(Slab& slab) {
-  if (slab.dirty == nullptr) {
-    slab.dirty = std::make_shared<SlabBuffer>(slab_bytes_);
-    slab.dirty_since = std::chrono::steady_clock::now();
-  } else {
-    Release(slab.sending->size_bytes());
-  }
-  slab.dirty->FillFrom(*slab.sending);
-  slab.dirty_number = slab.sending_number;
-  slab.dirty_end = slab.dirty->written().end();
-  slab.wanted = true;
-}
-
 void WriteBuffer::HoldFrom(uint64_t offset) {
   MutexLock lock(&mutex_);
   hold_from_ = offset;
@@ -246,6 +191,7 @@ void WriteBuffer::Unhold(Held held) {
     }
     Tidy();
     uncommitted_.end_bytes = std::min(uncommitted_.end_bytes, offset);
+    DropRetainedUpTo(UINT64_MAX);
   }
   for (auto& [index, slab] : slabs_) {
     if (slab.wanted) Want(index, slab);

@@ -1,0 +1,427 @@
+#include "client/core/testing/fake_metadata.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <iostream>
+
+#include "common/clock.h"
+#include "common/ids.h"
+#include "common/status.h"
+
+namespace weft::client {
+
+void FakeMetadata::Start() {
+  wire::ServerOptions options;
+  options.listen_address = address();
+  options.name = "fake metadata-server";
+  auto server = wire::Server::Start(std::move(options), this);
+  if (!server.ok()) {
+    std::cerr << "fake metadata-server: " << server.status() << "\n";
+    std::abort();
+  }
+  server_ = *std::move(server);
+  MutexLock lock(&mutex_);
+  address_ = server_->address();
+}
+
+void FakeMetadata::Stop() { server_.reset(); }
+
+std::string FakeMetadata::address() const {
+  MutexLock lock(&mutex_);
+  return address_;
+}
+
+void FakeMetadata::SetLayout(const proto::Layout& layout) {
+  MutexLock lock(&mutex_);
+  layout_ = layout;
+}
+
+void FakeMetadata::SetMap(const proto::ClusterMap& map) {
+  MutexLock lock(&mutex_);
+  map_ = map;
+}
+
+void FakeMetadata::SetTtl(uint32_t ttl_ms) {
+  MutexLock lock(&mutex_);
+  ttl_ms_ = ttl_ms;
+}
+
+void FakeMetadata::SetServerStart(uint64_t start) {
+  MutexLock lock(&mutex_);
+  server_start_ = start;
+  reported_.clear();
+}
+
+void FakeMetadata::SetDurabilityId(std::string id) {
+  MutexLock lock(&mutex_);
+  durability_id_ = std::move(id);
+}
+
+void FakeMetadata::ExpireSessions() {
+  MutexLock lock(&mutex_);
+  sessions_.clear();
+  reported_.clear();
+  for (auto& [id, inode] : inodes_) inode.opens = 0;
+}
+
+uint64_t FakeMetadata::calls(proto::MetadataMethod method) const {
+  MutexLock lock(&mutex_);
+  const auto it = calls_.find(method);
+  return it != calls_.end() ? it->second : 0;
+}
+
+proto::Attr FakeMetadata::AttrOf(const std::string& name) const {
+  MutexLock lock(&mutex_);
+  const auto it = names_.find(name);
+  return it != names_.end() ? inodes_.at(it->second).attr : proto::Attr();
+}
+
+int FakeMetadata::open_count() const {
+  MutexLock lock(&mutex_);
+  int opens = 0;
+  for (const auto& [id, inode] : inodes_) opens += inode.opens;
+  return opens;
+}
+
+size_t FakeMetadata::reported_opens() const {
+  MutexLock lock(&mutex_);
+  return reported_.size();
+}
+
+size_t FakeMetadata::session_count() const {
+  MutexLock lock(&mutex_);
+  return sessions_.size();
+}
+
+void FakeMetadata::Handle(const wire::Request& request, wire::Responder& responder) {
+  Answer answer;
+  {
+    MutexLock lock(&mutex_);
+    ++calls_[request.method];
+    answer = Execute(request);
+  }
+  if (!answer.status.ok()) return responder.Error(answer.status);
+  const iovec payload{answer.payload.data(), answer.payload.size()};
+  responder.Ok(*answer.message, {&payload, answer.payload.empty() ? size_t{0} : size_t{1}});
+}
+
+template <typename Request, typename Reply>
+FakeMetadata::Answer FakeMetadata::Run(const wire::Request& wire_request,
+                                       absl::Status (FakeMetadata::*method)(const Request&, Reply*,
+                                                                            std::string*)) {
+  Answer answer;
+  Request request;
+  answer.status = wire::ParseMessage(wire_request, &request);
+  if (!answer.status.ok()) return answer;
+  answer.payload.assign(reinterpret_cast<const char*>(wire_request.payload.data()),
+                        wire_request.payload.size());
+  auto reply = std::make_shared<Reply>();
+  answer.status = (this->*method)(request, reply.get(), &answer.payload);
+  answer.message = std::move(reply);
+  return answer;
+}
+
+template <typename Request, typename Reply>
+FakeMetadata::Answer FakeMetadata::Mutate(const wire::Request& wire_request,
+                                          absl::Status (FakeMetadata::*method)(const Request&,
+                                                                               Reply*,
+                                                                               std::string*)) {
+  Request request;
+  Answer answer;
+  answer.status = wire::ParseMessage(wire_request, &request);
+  if (!answer.status.ok()) return answer;
+  const proto::Mutation& mutation = request.mutation();
+  if (!sessions_.contains(mutation.session_id())) {
+    answer.status = PosixError(ESHUTDOWN, "session unknown or expired");
+    return answer;
+  }
+  const std::pair key(mutation.session_id(), mutation.sequence());
+  if (const auto it = kept_.find(key); it != kept_.end()) return it->second;
+  if (mutation.sequence() <= mutation.acknowledged()) {
+    answer.status = PosixError(EINVAL, "the client said that it has this answer");
+    return answer;
+  }
+  kept_.erase(kept_.lower_bound({key.first, 0}),
+              kept_.upper_bound({key.first, mutation.acknowledged()}));
+  answer = Run(wire_request, method);
+  kept_[key] = answer;
+  return answer;
+}
+
+FakeMetadata::Answer FakeMetadata::Execute(const wire::Request& request) {
+  switch (request.method) {
+    case proto::OPEN_SESSION:
+      return Run(request, &FakeMetadata::OpenSession);
+    case proto::KEEP_ALIVE:
+      return Run(request, &FakeMetadata::KeepAlive);
+    case proto::CLOSE_SESSION:
+      return Run(request, &FakeMetadata::CloseSession);
+    case proto::GET_CLUSTER_MAP:
+      return Run(request, &FakeMetadata::GetMap);
+    case proto::LOOKUP:
+      return Run(request, &FakeMetadata::Lookup);
+    case proto::GET_ATTR:
+      return Run(request, &FakeMetadata::GetAttr);
+    case proto::SET_ATTR:
+      return Mutate(request, &FakeMetadata::SetAttr);
+    case proto::CREATE:
+      return Mutate(request, &FakeMetadata::Create);
+    case proto::UNLINK:
+      return Mutate(request, &FakeMetadata::Unlink);
+    case proto::READ_DIR:
+      return Run(request, &FakeMetadata::ReadDir);
+    case proto::OPEN:
+      return Mutate(request, &FakeMetadata::Open);
+    case proto::CLOSE:
+      return Mutate(request, &FakeMetadata::Close);
+    case proto::READ_INLINE:
+      return Run(request, &FakeMetadata::ReadInline);
+    case proto::WRITE_INLINE:
+      return Mutate(request, &FakeMetadata::WriteInline);
+    case proto::COMMIT_WRITE:
+      return Mutate(request, &FakeMetadata::CommitWrite);
+    case proto::SYNC:
+      return Run(request, &FakeMetadata::Sync);
+    default:
+      return {PosixError(EOPNOTSUPP, "not in this fake"), nullptr, {}};
+  }
+}
+
+absl::StatusOr<FakeMetadata::Inode*> FakeMetadata::Find(uint64_t inode) {
+  const auto it = inodes_.find(inode);
+  if (it == inodes_.end()) return PosixError(ENOENT, "no such inode");
+  return &it->second;
+}
+
+void FakeMetadata::NewContent(proto::Content* content) {
+  content->set_content_id(++last_id_);
+  content->set_chunk_bytes_log2(layout_.chunk_bytes_log2());
+  content->set_first_group(static_cast<uint32_t>(last_id_ % 8));
+  content->set_width(layout_.width());
+  content->set_pool(layout_.pool());
+  content->set_inline_max_bytes(layout_.inline_max_bytes());
+  content->set_group_count(8);
+  content->set_is_inline(true);
+  content->set_inline_version(1);
+  content->set_cut(0);
+}
+
+void FakeMetadata::Changed(Inode& inode) {
+  inode.attr.set_change(inode.attr.change() + 1);
+  inode.attr.set_ctime_ns(SystemClock().WallNs());
+}
+
+absl::Status FakeMetadata::OpenSession(const proto::OpenSessionRequest& /*request*/,
+                                       proto::OpenSessionReply* reply, std::string* /*payload*/) {
+  reply->set_session_id(++last_id_);
+  reply->set_ttl_ms(ttl_ms_);
+  reply->set_cluster_id(map_.cluster_id());
+  reply->set_root_inode_id(kRootInode.value());
+  reply->set_server_start(server_start_);
+  reply->set_map_epoch(map_.epoch());
+  reply->set_durability_id(durability_id_);
+  sessions_.insert(reply->session_id());
+  return absl::OkStatus();
+}
+
+absl::Status FakeMetadata::KeepAlive(const proto::KeepAliveRequest& request,
+                                     proto::KeepAliveReply* reply, std::string* /*payload*/) {
+  if (!sessions_.contains(request.session_id())) {
+    return PosixError(ESHUTDOWN, "session unknown or expired");
+  }
+  reply->set_server_start(server_start_);
+  reply->set_map_epoch(map_.epoch());
+  for (const proto::OpenRecord& open : request.opens()) {
+    reported_.insert(open.inode_id());
+    if (!inodes_.contains(open.inode_id())) reply->add_lost_inodes(open.inode_id());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FakeMetadata::CloseSession(const proto::CloseSessionRequest& request,
+                                        proto::CloseSessionReply* /*reply*/,
+                                        std::string* /*payload*/) {
+  sessions_.erase(request.session_id());
+  return absl::OkStatus();
+}
+
+absl::Status FakeMetadata::GetMap(const proto::GetClusterMapRequest& /*request*/,
+                                  proto::ClusterMap* reply, std::string* /*payload*/) {
+  *reply = map_;
+  return absl::OkStatus();
+}
+
+absl::Status FakeMetadata::Lookup(const proto::LookupRequest& request, proto::LookupReply* reply,
+                                  std::string* /*payload*/) {
+  const auto it = names_.find(request.name());
+  if (it == names_.end()) return PosixError(ENOENT, "no such name");
+  *reply->mutable_attr() = inodes_.at(it->second).attr;
+  return absl::OkStatus();
+}
+
+absl::Status FakeMetadata::GetAttr(const proto::GetAttrRequest& request, proto::GetAttrReply* reply,
+                                   std::string* /*payload*/) {
+  WEFT_ASSIGN_OR_RETURN(Inode * inode, Find(request.inode_id()));
+  *reply->mutable_attr() = inode->attr;
+  return absl::OkStatus();
+}
+
+void FakeMetadata::Resize(Inode& inode, uint64_t size_bytes) {
+  proto::Attr& attr = inode.attr;
+  proto::Content* content = attr.mutable_content();
+  if (size_bytes == 0) {
+    if (!content->is_inline()) hooks_.remove(content->content_id());
+    NewContent(content);
+    inode.bytes.clear();
+  } else if (content->is_inline()) {
+    if (size_bytes < inode.bytes.size()) inode.bytes.resize(size_bytes);
+    content->set_inline_version(content->inline_version() + 1);
+  } else if (size_bytes < attr.size_bytes()) {
+    content->set_cut(content->cut() + 1);
+    hooks_.cut(*content, size_bytes);
+  }
+  attr.set_size_bytes(size_bytes);
+  attr.set_mtime_ns(SystemClock().WallNs());
+}
+
+absl::Status FakeMetadata::SetAttr(const proto::SetAttrRequest& request, proto::SetAttrReply* reply,
+                                   std::string* /*payload*/) {
+  WEFT_ASSIGN_OR_RETURN(Inode * inode, Find(request.inode_id()));
+  if (request.has_size_bytes()) Resize(*inode, request.size_bytes());
+  if (request.has_permissions()) inode->attr.set_permissions(request.permissions());
+  if (request.has_mtime_ns()) inode->attr.set_mtime_ns(request.mtime_ns());
+  Changed(*inode);
+  *reply->mutable_attr() = inode->attr;
+  return absl::OkStatus();
+}
+
+absl::Status FakeMetadata::Create(const proto::CreateRequest& request, proto::CreateReply* reply,
+                                  std::string* payload) {
+  const auto [it, created] = names_.try_emplace(request.name(), 0);
+  if (!created && request.exclusive()) return PosixError(EEXIST, "the name exists");
+  if (created) {
+    it->second = ++last_id_;
+    proto::Attr& attr = inodes_[it->second].attr;
+    attr.set_inode_id(it->second);
+    attr.set_type(proto::REGULAR);
+    attr.set_permissions(request.permissions());
+    attr.set_nlink(1);
+    attr.set_parent_id(request.parent_id());
+    attr.set_mtime_ns(SystemClock().WallNs());
+    NewContent(attr.mutable_content());
+  }
+  Inode& inode = inodes_.at(it->second);
+  ++inode.opens;
+  reply->set_created(created);
+  *reply->mutable_attr() = inode.attr;
+  *payload = inode.attr.content().is_inline() ? inode.bytes : "";
+  return absl::OkStatus();
+}
+
+absl::Status FakeMetadata::Unlink(const proto::UnlinkRequest& request, proto::UnlinkReply* reply,
+                                  std::string* /*payload*/) {
+  const auto it = names_.find(request.name());
+  if (it == names_.end()) return PosixError(ENOENT, "no such name");
+  Inode& inode = inodes_.at(it->second);
+  inode.attr.set_nlink(0);
+  Changed(inode);
+  *reply->mutable_attr() = inode.attr;
+  if (inode.opens == 0) inodes_.erase(it->second);
+  names_.erase(it);
+  return absl::OkStatus();
+}
+
+absl::Status FakeMetadata::ReadDir(const proto::ReadDirRequest& request, proto::ReadDirReply* reply,
+                                   std::string* /*payload*/) {
+  auto it = names_.upper_bound(request.after_name());
+  for (; it != names_.end() && reply->entries_size() < static_cast<int>(request.max_entries());
+       ++it) {
+    proto::DirEntry* entry = reply->add_entries();
+    entry->set_name(it->first);
+    entry->set_inode_id(it->second);
+    entry->set_type(proto::REGULAR);
+    if (request.want_attrs()) *entry->mutable_attr() = inodes_.at(it->second).attr;
+  }
+  reply->set_at_end(it == names_.end());
+  reply->set_parent_id(kRootInode.value());
+  return absl::OkStatus();
+}
+
+absl::Status FakeMetadata::Open(const proto::OpenRequest& request, proto::OpenReply* reply,
+                                std::string* payload) {
+  WEFT_ASSIGN_OR_RETURN(Inode * inode, Find(request.inode_id()));
+  if (request.truncate()) {
+    Resize(*inode, 0);
+    Changed(*inode);
+  }
+  ++inode->opens;
+  *reply->mutable_attr() = inode->attr;
+  *payload = inode->attr.content().is_inline() ? inode->bytes : "";
+  return absl::OkStatus();
+}
+
+absl::Status FakeMetadata::Close(const proto::CloseRequest& request, proto::CloseReply* /*reply*/,
+                                 std::string* /*payload*/) {
+  WEFT_ASSIGN_OR_RETURN(Inode * inode, Find(request.inode_id()));
+  --inode->opens;
+  if (inode->opens == 0 && inode->attr.nlink() == 0) inodes_.erase(request.inode_id());
+  return absl::OkStatus();
+}
+
+absl::Status FakeMetadata::ReadInline(const proto::ReadInlineRequest& request,
+                                      proto::ReadInlineReply* reply, std::string* payload) {
+  WEFT_ASSIGN_OR_RETURN(Inode * inode, Find(request.inode_id()));
+  *reply->mutable_attr() = inode->attr;
+  *payload = inode->attr.content().is_inline() ? inode->bytes : "";
+  return absl::OkStatus();
+}
+
+absl::Status FakeMetadata::WriteInline(const proto::WriteInlineRequest& request,
+                                       proto::WriteInlineReply* reply, std::string* payload) {
+  WEFT_ASSIGN_OR_RETURN(Inode * inode, Find(request.inode_id()));
+  proto::Content* content = inode->attr.mutable_content();
+  if (!content->is_inline() || content->content_id() != request.content_id()) {
+    return PosixError(EAGAIN, "another content");
+  }
+  const uint64_t end = request.offset_bytes() + payload->size();
+  if (end > content->inline_max_bytes()) return PosixError(EFBIG, "too long to be inline");
+  if (inode->bytes.size() < end) inode->bytes.resize(end);
+  inode->bytes.replace(request.offset_bytes(), payload->size(), *payload);
+  content->set_inline_version(content->inline_version() + 1);
+  inode->attr.set_size_bytes(std::max(inode->attr.size_bytes(), end));
+  inode->attr.set_mtime_ns(request.mtime_ns());
+  Changed(*inode);
+  *reply->mutable_attr() = inode->attr;
+  payload->clear();
+  return absl::OkStatus();
+}
+
+absl::Status FakeMetadata::CommitWrite(const proto::CommitWriteRequest& request,
+                                       proto::CommitWriteReply* reply, std::string* /*payload*/) {
+  WEFT_ASSIGN_OR_RETURN(Inode * inode, Find(request.inode_id()));
+  proto::Content* content = inode->attr.mutable_content();
+  if (content->content_id() != request.content_id() ||
+      content->is_inline() != request.drop_inline() ||
+      (request.drop_inline() && content->inline_version() != request.inline_version())) {
+    return PosixError(EAGAIN, "another content, or another version of it");
+  }
+  if (request.drop_inline()) {
+    content->set_is_inline(false);
+    inode->bytes.clear();
+  }
+  inode->attr.set_size_bytes(std::max(inode->attr.size_bytes(), request.size_at_least_bytes()));
+  inode->attr.set_mtime_ns(request.mtime_ns());
+  inode->attr.set_used_bytes(inode->attr.used_bytes() + request.used_bytes_added());
+  Changed(*inode);
+  *reply->mutable_attr() = inode->attr;
+  return absl::OkStatus();
+}
+
+absl::Status FakeMetadata::Sync(const proto::SyncRequest& /*request*/, proto::SyncReply* reply,
+                                std::string* /*payload*/) {
+  reply->set_durability_id(durability_id_);
+  return absl::OkStatus();
+}
+
+}  // namespace weft::client

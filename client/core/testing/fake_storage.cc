@@ -1,0 +1,246 @@
+#include "client/core/testing/fake_storage.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <iostream>
+#include <span>
+#include <vector>
+
+#include "common/crc32c.h"
+#include "common/limits.h"
+#include "common/status.h"
+
+namespace weft::client {
+namespace {
+
+std::span<const std::byte> AsBytes(const std::string& text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+}  // namespace
+
+FakeStorage::FakeStorage(uint32_t target_id, std::string name)
+    : target_id_(target_id), name_(std::move(name)) {}
+
+FakeStorage::~FakeStorage() {
+  SetFault(Fault::kNone);
+  Stop();
+}
+
+void FakeStorage::Start() {
+  wire::ServerOptions options;
+  options.listen_address = address();
+  options.name = name_;
+  auto server = wire::Server::Start(std::move(options), this);
+  if (!server.ok()) {
+    std::cerr << "fake storage-server: " << server.status() << "\n";
+    std::abort();
+  }
+  server_ = *std::move(server);
+  MutexLock lock(&mutex_);
+  address_ = server_->address();
+}
+
+void FakeStorage::Stop() { server_.reset(); }
+
+std::string FakeStorage::address() const {
+  MutexLock lock(&mutex_);
+  return address_;
+}
+
+void FakeStorage::SetFault(Fault fault) {
+  MutexLock lock(&mutex_);
+  fault_ = fault;
+  fault_changed_.SignalAll();
+}
+
+void FakeStorage::RefuseChecksums(int count) {
+  MutexLock lock(&mutex_);
+  refuse_checksums_ = count;
+}
+
+void FakeStorage::SetDurabilityId(std::string id) {
+  MutexLock lock(&mutex_);
+  durability_id_ = std::move(id);
+}
+
+void FakeStorage::Cut(uint64_t content, uint64_t size_bytes, uint32_t chunk_bytes_log2,
+                      uint32_t cut) {
+  MutexLock lock(&mutex_);
+  for (auto& [key, chunk] : chunks_) {
+    if (key.first != content || chunk.cut >= cut) continue;
+    const uint64_t start = uint64_t{key.second} << chunk_bytes_log2;
+    const uint64_t kept = size_bytes > start ? size_bytes - start : 0;
+    if (chunk.bytes.size() > kept) chunk.bytes.resize(kept);
+    chunk.cut = cut;
+  }
+}
+
+void FakeStorage::Remove(uint64_t content) {
+  MutexLock lock(&mutex_);
+  std::erase_if(chunks_, [content](const auto& entry) { return entry.first.first == content; });
+}
+
+size_t FakeStorage::chunk_count() const {
+  MutexLock lock(&mutex_);
+  return chunks_.size();
+}
+
+uint64_t FakeStorage::calls(proto::StorageMethod method) const {
+  MutexLock lock(&mutex_);
+  const auto it = calls_.find(method);
+  return it != calls_.end() ? it->second : 0;
+}
+
+uint64_t FakeStorage::bytes_written() const {
+  MutexLock lock(&mutex_);
+  return bytes_written_;
+}
+
+void FakeStorage::Handle(const wire::Request& request, wire::Responder& responder) {
+  MutexLock lock(&mutex_);
+  ++calls_[request.method];
+  if (Fail(request, responder)) return;
+  switch (request.method) {
+    case proto::READ_CHUNK:
+      return Read(request, responder);
+    case proto::WRITE_CHUNK:
+      return Write(request, responder);
+    case proto::PUNCH_CHUNK:
+      return Punch(request, responder);
+    case proto::STAT_CHUNK:
+      return Stat(request, responder);
+    case proto::SYNC_TARGET:
+      return Sync(responder);
+    default:
+      responder.Error(PosixError(EOPNOTSUPP, "not in this fake"));
+  }
+}
+
+bool FakeStorage::Fail(const wire::Request& request, wire::Responder& responder) {
+  while (fault_ == Fault::kHang) fault_changed_.Wait(&mutex_);
+  switch (fault_) {
+    case Fault::kNoSpace:
+      if (request.method != proto::WRITE_CHUNK) return false;
+      responder.Error(PosixError(ENOSPC, "the target is full"));
+      return true;
+    case Fault::kIoError:
+      responder.Error(PosixError(EIO, "the disk is broken"));
+      return true;
+    case Fault::kStaleMap:
+      responder.Error(PosixError(ESTALE, "the map is old"));
+      return true;
+    case Fault::kBusy:
+      responder.Error(PosixError(EAGAIN, "busy"));
+      return true;
+    default:
+      return false;
+  }
+}
+
+void FakeStorage::Read(const wire::Request& wire_request, wire::Responder& responder) {
+  proto::ReadChunkRequest request;
+  if (const auto status = wire::ParseMessage(wire_request, &request); !status.ok()) {
+    return responder.Error(status);
+  }
+  if (request.route().target_id() != target_id_) {
+    return responder.Error(PosixError(ENXIO, "another target"));
+  }
+  proto::ReadChunkReply reply;
+  const uint64_t begin = request.offset_bytes() / kBlockBytes * kBlockBytes;
+  const uint64_t end =
+      (uint64_t{request.offset_bytes()} + request.length_bytes() + kBlockBytes - 1) / kBlockBytes *
+      kBlockBytes;
+  reply.set_data_offset_bytes(static_cast<uint32_t>(begin));
+  std::string data;
+  const auto it = chunks_.find({request.content_id(), request.chunk()});
+  if (it != chunks_.end()) {
+    const std::string& bytes = it->second.bytes;
+    if (begin < bytes.size()) data = bytes.substr(begin, end - begin);
+    reply.set_version(it->second.version);
+    reply.set_chunk_length_bytes(static_cast<uint32_t>(bytes.size()));
+  }
+  for (const uint32_t crc : Crc32cOfPieces(0, AsBytes(data))) reply.add_block_crc32c(crc);
+  const bool damage =
+      fault_ == Fault::kCorruptAlways || (fault_ == Fault::kCorruptOnce && !request.by_copy());
+  if (damage && !data.empty()) data[data.size() / 2] ^= 1;
+  const iovec payload{data.data(), data.size()};
+  responder.Ok(reply, {&payload, 1});
+}
+
+void FakeStorage::Write(const wire::Request& wire_request, wire::Responder& responder) {
+  proto::WriteChunkRequest request;
+  if (const auto status = wire::ParseMessage(wire_request, &request); !status.ok()) {
+    return responder.Error(status);
+  }
+  if (request.route().target_id() != target_id_) {
+    return responder.Error(PosixError(ENXIO, "another target"));
+  }
+  const std::span<const std::byte> data = wire_request.payload;
+  const auto crcs = Crc32cOfPieces(request.offset_bytes(), data);
+  const bool matches = std::equal(crcs.begin(), crcs.end(), request.piece_crc32c().begin(),
+                                  request.piece_crc32c().end());
+  if (!matches || refuse_checksums_ > 0) {
+    if (refuse_checksums_ > 0) --refuse_checksums_;
+    return responder.Error(PosixError(EBADMSG, "the payload does not match its checksums"));
+  }
+  const uint64_t end = uint64_t{request.offset_bytes()} + data.size();
+  if (data.empty() || end > uint64_t{1} << request.chunk_bytes_log2()) {
+    return responder.Error(PosixError(EINVAL, "beyond the end of the chunk, or empty"));
+  }
+  Chunk& chunk = chunks_[{request.content_id(), request.chunk()}];
+  if (request.cut() < chunk.cut) return responder.Error(PosixError(ESTALE, "cut meanwhile"));
+  if (chunk.bytes.size() < end) chunk.bytes.resize(end);
+  std::copy_n(reinterpret_cast<const char*>(data.data()), data.size(),
+              chunk.bytes.begin() + request.offset_bytes());
+  chunk.cut = request.cut();
+  bytes_written_ += data.size();
+  proto::WriteChunkReply reply;
+  reply.set_version(++chunk.version);
+  reply.set_chunk_length_bytes(static_cast<uint32_t>(chunk.bytes.size()));
+  reply.set_durability_id(durability_id_);
+  responder.Ok(reply);
+}
+
+void FakeStorage::Punch(const wire::Request& wire_request, wire::Responder& responder) {
+  proto::PunchChunkRequest request;
+  if (const auto status = wire::ParseMessage(wire_request, &request); !status.ok()) {
+    return responder.Error(status);
+  }
+  const auto it = chunks_.find({request.content_id(), request.chunk()});
+  if (it == chunks_.end()) return responder.Error(PosixError(ENOENT, "no such chunk"));
+  Chunk& chunk = it->second;
+  if (request.cut() < chunk.cut) return responder.Error(PosixError(ESTALE, "cut meanwhile"));
+  const size_t begin = std::min<size_t>(request.offset_bytes(), chunk.bytes.size());
+  const size_t end =
+      std::min<size_t>(size_t{request.offset_bytes()} + request.length_bytes(), chunk.bytes.size());
+  std::fill(chunk.bytes.begin() + static_cast<ptrdiff_t>(begin),
+            chunk.bytes.begin() + static_cast<ptrdiff_t>(end), '\0');
+  proto::PunchChunkReply reply;
+  reply.set_version(++chunk.version);
+  responder.Ok(reply);
+}
+
+void FakeStorage::Stat(const wire::Request& wire_request, wire::Responder& responder) {
+  proto::StatChunkRequest request;
+  if (const auto status = wire::ParseMessage(wire_request, &request); !status.ok()) {
+    return responder.Error(status);
+  }
+  proto::StatChunkReply reply;
+  const auto it = chunks_.find({request.content_id(), request.chunk()});
+  reply.set_exists(it != chunks_.end());
+  if (it != chunks_.end()) {
+    reply.set_version(it->second.version);
+    reply.set_length_bytes(static_cast<uint32_t>(it->second.bytes.size()));
+  }
+  responder.Ok(reply);
+}
+
+void FakeStorage::Sync(wire::Responder& responder) {
+  proto::SyncTargetReply reply;
+  reply.set_durability_id(durability_id_);
+  responder.Ok(reply);
+}
+
+}  // namespace weft::client

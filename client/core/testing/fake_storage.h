@@ -1,0 +1,92 @@
+// A storage-server in memory, on a real wire server: one node with one target. For tests.
+//
+// It stores, cuts, punches, syncs and verifies as a real one does, and fails when it is told to.
+// Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/mutex.h"
+#include "common/wire/server.h"
+#include "proto/storage.pb.h"
+
+namespace weft::client {
+
+class FakeStorage final : public wire::Handler {
+ public:
+  enum class Fault {
+    kNone,
+    kNoSpace,        // writes answer ENOSPC
+    kIoError,        // everything answers EIO
+    kHang,           // everything waits until the fault is changed
+    kCorruptOnce,    // reads by sendfile are damaged, copies are not
+    kCorruptAlways,  // all reads are damaged
+    kStaleMap,       // everything answers ESTALE
+    kBusy,           // everything answers EAGAIN
+  };
+
+  FakeStorage(uint32_t target_id, std::string name);
+  ~FakeStorage() override;
+
+  // Serves, from the second time on at the same address.
+  void Start();
+  // Ends; requests in progress are answered. What is stored stays.
+  void Stop();
+  [[nodiscard]] std::string address() const WEFT_EXCLUDES(mutex_);
+  [[nodiscard]] uint32_t target_id() const { return target_id_; }
+
+  void SetFault(Fault fault) WEFT_EXCLUDES(mutex_);
+  // The next `count` writes answer EBADMSG.
+  void RefuseChecksums(int count) WEFT_EXCLUDES(mutex_);
+  // As after the machine's restart.
+  void SetDurabilityId(std::string id) WEFT_EXCLUDES(mutex_);
+
+  // What the metadata-server does to a content.
+  void Cut(uint64_t content, uint64_t size_bytes, uint32_t chunk_bytes_log2, uint32_t cut)
+      WEFT_EXCLUDES(mutex_);
+  void Remove(uint64_t content) WEFT_EXCLUDES(mutex_);
+
+  [[nodiscard]] size_t chunk_count() const WEFT_EXCLUDES(mutex_);
+  // Requests answered or begun, by method.
+  [[nodiscard]] uint64_t calls(proto::StorageMethod method) const WEFT_EXCLUDES(mutex_);
+  [[nodiscard]] uint64_t bytes_written() const WEFT_EXCLUDES(mutex_);
+
+  void Handle(const wire::Request& request, wire::Responder& responder) override
+      WEFT_EXCLUDES(mutex_);
+
+ private:
+  struct Chunk {
+    std::string bytes;
+    uint32_t cut = 0;
+    uint64_t version = 0;
+  };
+  using Key = std::pair<uint64_t, uint32_t>;  // content, chunk
+
+  // True where the fault has answered the request.
+  bool Fail(const wire::Request& request, wire::Responder& responder) WEFT_REQUIRES(mutex_);
+  void Read(const wire::Request& request, wire::Responder& responder) WEFT_REQUIRES(mutex_);
+  void Write(const wire::Request& request, wire::Responder& responder) WEFT_REQUIRES(mutex_);
+  void Punch(const wire::Request& request, wire::Responder& responder) WEFT_REQUIRES(mutex_);
+  void Stat(const wire::Request& request, wire::Responder& responder) WEFT_REQUIRES(mutex_);
+  void Sync(wire::Responder& responder) WEFT_REQUIRES(mutex_);
+
+  const uint32_t target_id_;
+  const std::string name_;
+  std::unique_ptr<wire::Server> server_;  // started and stopped by the test's thread
+
+  mutable Mutex mutex_;
+  CondVar fault_changed_;
+  std::string address_ WEFT_GUARDED_BY(mutex_) = "127.0.0.1:0";
+  Fault fault_ WEFT_GUARDED_BY(mutex_) = Fault::kNone;
+  int refuse_checksums_ WEFT_GUARDED_BY(mutex_) = 0;
+  std::string durability_id_ WEFT_GUARDED_BY(mutex_) = "first";
+  std::map<Key, Chunk> chunks_ WEFT_GUARDED_BY(mutex_);
+  std::map<int, uint64_t> calls_ WEFT_GUARDED_BY(mutex_);
+  uint64_t bytes_written_ WEFT_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace weft::client
