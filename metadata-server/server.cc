@@ -3,20 +3,18 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "common/clock.h"
 #include "common/status.h"
 #include "common/uuid.h"
 #include "common/version.h"
-#include "metadata-server/cluster/map_waiter.h"
 
 namespace weft::metadata {
 namespace {
 
 constexpr std::chrono::milliseconds kUpkeepInterval{500};
-constexpr std::chrono::milliseconds kMapWait{500};
-constexpr std::chrono::milliseconds kNoticeTimeout{1'000};
 
 }  // namespace
 
@@ -30,8 +28,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options) {
   std::unique_ptr<Server> server(new Server(options));
   WEFT_RETURN_IF_ERROR(server->OpenParts());
   WEFT_RETURN_IF_ERROR(server->Listen());
-  server->upkeep_ = std::thread([raw = server.get()] { raw->RunUpkeep(); });
-  server->map_notices_ = std::thread([raw = server.get()] { raw->RunMapNotices(); });
+  server->StartUpkeep();
   spdlog::info("cluster {}: wire at {}, control plane at {}", server->membership_->cluster_id(),
                server->wire_address(), server->control_address());
   return server;
@@ -62,6 +59,9 @@ absl::Status Server::OpenParts() {
     return membership->NewestGroupSet(pool);
   };
   reclaimer_ = std::make_unique<Reclaimer>(std::move(reclaim), store_.get(), content_calls_.get());
+  // A node that is back can be asked again.
+  reclaim_wake_ = membership_->publisher().Subscribe(
+      [reclaimer = reclaimer_.get()] { reclaimer->WakeReclaim(); });
 
   Namespace::Options names;
   names.reclaim_grace = options_.session_ttl;
@@ -71,6 +71,9 @@ absl::Status Server::OpenParts() {
   SessionTable::Options sessions;
   sessions.ttl = options_.session_ttl;
   sessions.end = [this](SessionId session, bool expired) { return EndSession(session, expired); };
+  for (const uint64_t session : membership_->publisher().Current()->message().fenced_sessions()) {
+    sessions.fenced.emplace_back(session);
+  }
   WEFT_ASSIGN_OR_RETURN(sessions_,
                         SessionTable::Load(std::move(sessions), store_.get(), &SystemClock()));
   return absl::OkStatus();
@@ -112,7 +115,7 @@ void Server::FillStatus(proto::GetStatusReply* reply) const {
                                                  std::chrono::steady_clock::now() - started_)
                                                  .count()));
   reply->set_inodes(namespace_->InodeCount());
-  reply->set_reclaim_pending(reclaimer_->pending());
+  reply->set_reclaim_pending(reclaimer_->CountPending());
   for (const SessionInfo& info : sessions_->List()) {
     proto::Session* const session = reply->add_sessions();
     session->set_session_id(info.id.value());
@@ -123,63 +126,43 @@ void Server::FillStatus(proto::GetStatusReply* reply) const {
     session->set_open_files(namespace_->OpenFileCount(info.id));
   }
   reply->set_store_fault(store_->fault());
-  reply->set_wire_address(options_.listen);
-}
-
-bool Server::Pause(std::chrono::milliseconds time) {
-  const auto until = std::chrono::steady_clock::now() + time;
   MutexLock lock(&mutex_);
-  while (!stopping_ && stop_changed_.WaitUntil(&mutex_, until)) {
-  }
-  return !stopping_;
+  reply->set_wire_address(status_address_);
 }
 
-void Server::RunUpkeep() {
+void Server::StartUpkeep() {
   const auto interval = std::min({kUpkeepInterval, options_.session_ttl / 5, options_.heartbeat});
-  bool was_faulty = false;
-  while (Pause(interval)) {
-    absl::Status status = membership_->Tick();
-    if (!status.ok()) spdlog::warn("node states are not kept: {}", MessageOf(status));
-    sessions_->Expire();
-    status = namespace_->Tick();
+  map_notifier_ = std::make_unique<MapNotifier>(&membership_->publisher(), wire_.get());
+  watch_ = std::make_unique<Periodic>(interval, [this] { Watch(); });
+  session_upkeep_ = std::make_unique<Periodic>(interval, [this] { sessions_->EndRefused(); });
+  namespace_upkeep_ = std::make_unique<Periodic>(interval, [this] {
+    const absl::Status status = namespace_->Tick();
     if (!status.ok()) spdlog::debug("upkeep of the namespace: {}", MessageOf(status));
-    const std::string fault = store_->fault();
-    if (!fault.empty() && !std::exchange(was_faulty, true)) {
-      spdlog::critical("the namespace takes no changes any more: {}", fault);
-      control_->SetServing(false);
-    }
-  }
+  });
 }
 
-void Server::RunMapNotices() {
-  MapWaiter waiter(&membership_->publisher());
-  MapEpoch told = membership_->publisher().Current()->epoch();
-  while (Pause(std::chrono::milliseconds(0))) {
-    const MapEpoch epoch = waiter.WaitForNewer(told, kMapWait)->epoch();
-    if (epoch <= told) continue;
-    told = epoch;
-    proto::MapChangedRequest request;
-    request.set_map_epoch(epoch.value());
-    for (const std::string& peer : wire_->CallbackPeers()) {
-      proto::MapChangedReply reply;
-      // Who does not hear it learns it from the next keep-alive.
-      const absl::Status status =
-          wire_->CallPeer(peer, proto::MAP_CHANGED, request, &reply, kNoticeTimeout);
-      if (!status.ok()) spdlog::debug("client {} not told: {}", peer, MessageOf(status));
-    }
-  }
+void Server::Watch() {
+  sessions_->MarkExpired();
+  const absl::Status status = membership_->Tick();
+  if (!status.ok()) spdlog::warn("the states of nodes are not kept: {}", MessageOf(status));
+  const std::string fault = store_->fault();
+  if (fault.empty() || std::exchange(has_reported_fault_, true)) return;
+  spdlog::critical("the namespace takes no changes any more: {}", fault);
+  control_->SetServing(false);
 }
 
 Server::~Server() { Stop(); }
 
 void Server::Stop() {
-  {
-    MutexLock lock(&mutex_);
-    if (std::exchange(stopping_, true)) return;
-    stop_changed_.SignalAll();
-  }
-  if (upkeep_.joinable()) upkeep_.join();
-  if (map_notices_.joinable()) map_notices_.join();
+  if (std::exchange(is_stopped_, true)) return;
+  if (control_ != nullptr) control_->SetServing(false);
+  // From here on nothing waits long for storage-servers, so that the rest can be waited for.
+  if (reclaim_wake_ != 0) membership_->publisher().Unsubscribe(reclaim_wake_);
+  if (reclaimer_ != nullptr) reclaimer_->Stop();
+  namespace_upkeep_.reset();
+  session_upkeep_.reset();
+  watch_.reset();
+  map_notifier_.reset();
   if (wire_ != nullptr) wire_->Stop();
   if (control_ != nullptr) control_->Stop();
   if (store_ == nullptr) return;

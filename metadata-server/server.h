@@ -3,17 +3,19 @@
 
 #include <absl/status/statusor.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "common/mutex.h"
 #include "common/wire/server.h"
 #include "metadata-server/cluster/membership.h"
 #include "metadata-server/namespace/namespace.h"
 #include "metadata-server/options.h"
+#include "metadata-server/periodic.h"
 #include "metadata-server/reclaim/reclaimer.h"
 #include "metadata-server/service/control_services.h"
+#include "metadata-server/service/map_notifier.h"
 #include "metadata-server/service/metadata_handler.h"
 #include "metadata-server/sessions/session_table.h"
 #include "metadata-server/store/kv_store.h"
@@ -33,7 +35,8 @@ class Server {
   [[nodiscard]] std::string wire_address() const { return wire_->address(); }
   [[nodiscard]] std::string control_address() const { return control_->address(); }
 
-  // Answers what is in progress and makes everything durable. Idempotent.
+  // Answers what is in progress and makes everything durable, within seconds. Idempotent; not
+  // thread-safe.
   void Stop();
 
  private:
@@ -43,9 +46,9 @@ class Server {
   [[nodiscard]] absl::Status Listen();
   [[nodiscard]] absl::Status EndSession(SessionId session, bool expired);
   void FillStatus(proto::GetStatusReply* reply) const;
-  void RunUpkeep();
-  void RunMapNotices();
-  [[nodiscard]] bool Pause(std::chrono::milliseconds time) WEFT_EXCLUDES(mutex_);
+  void StartUpkeep();
+  // Looks who is silent. Must never wait for a storage-server.
+  void Watch();
 
   const Options options_;
   const std::string uuid_;
@@ -61,12 +64,18 @@ class Server {
   std::unique_ptr<MetadataHandler> handler_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<wire::Server> wire_;
+  std::unique_ptr<MapNotifier> map_notifier_;
+  // The last two may wait for storage-servers, for long, and so have threads of their own.
+  std::unique_ptr<Periodic> watch_;
+  std::unique_ptr<Periodic> session_upkeep_;
+  std::unique_ptr<Periodic> namespace_upkeep_;
 
-  Mutex mutex_;
-  CondVar stop_changed_;
-  bool stopping_ WEFT_GUARDED_BY(mutex_) = false;
-  std::thread upkeep_;
-  std::thread map_notices_;
+  MapPublisher::Subscription reclaim_wake_ = 0;
+  bool has_reported_fault_ = false;  // of watch_'s thread only
+  bool is_stopped_ = false;
+
+  mutable Mutex mutex_;
+  std::string status_address_ WEFT_GUARDED_BY(mutex_);  // of the wire; empty until it listens
 };
 
 }  // namespace weft::metadata

@@ -1,5 +1,7 @@
 #include "metadata-server/reclaim/content_calls.h"
 
+#include <absl/container/flat_hash_map.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <string>
@@ -26,10 +28,16 @@ ContentCalls::ContentCalls(MapSource map, wire::Identity identity)
 void ContentCalls::CallEach(const ClusterMap& map, proto::StorageMethod method,
                             std::span<Call> calls, std::chrono::milliseconds timeout) {
   std::vector<std::unique_ptr<wire::PendingCall>> pending(calls.size());
+  absl::flat_hash_map<TargetId, absl::Status> unreachable;  // one slow connect is enough
   for (size_t i = 0; i < calls.size(); ++i) {
     const TargetInfo* target = map.FindTarget(calls[i].target);
     if (target == nullptr) {
       calls[i].result = PosixError(ENXIO, "the cluster map does not have it");
+      continue;
+    }
+    const auto known = unreachable.find(target->id);
+    if (known != unreachable.end()) {
+      calls[i].result = known->second;
       continue;
     }
     auto started = channels_.Get(target->address)
@@ -38,7 +46,11 @@ void ContentCalls::CallEach(const ClusterMap& map, proto::StorageMethod method,
                                .reply = calls[i].reply,
                                .timeout = timeout});
     calls[i].result = started.status();
-    if (started.ok()) pending[i] = *std::move(started);
+    if (started.ok()) {
+      pending[i] = *std::move(started);
+    } else {
+      unreachable.emplace(target->id, started.status());
+    }
   }
   for (size_t i = 0; i < calls.size(); ++i) {
     if (pending[i] != nullptr) calls[i].result = pending[i]->Finish().status();

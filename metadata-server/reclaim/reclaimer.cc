@@ -16,7 +16,8 @@ namespace {
 // Deletions that come together share a pass, and a sync of the store.
 constexpr std::chrono::milliseconds kGatherTime{20};
 
-// Targets that are away, or catch up with the map, may answer the next time; other errors are final.
+// Targets that are away, or catch up with the map, may answer the next time; other errors are
+// final.
 bool IsPassing(const absl::Status& status) {
   const int error = ErrnoOf(status);
   return IsTransport(status) || error == EAGAIN || error == ESTALE || error == ENXIO;
@@ -66,20 +67,20 @@ void Reclaimer::WakeReclaim() {
 
 uint64_t Reclaimer::CountPending() const {
   uint64_t pending = 0;
-  const absl::Status scanned = store_->Scan(
-      Family::kReclaim, {}, {},
-      [&](std::string_view, std::string_view) { return ++pending < kMostCounted; });
+  const absl::Status scanned =
+      store_->Scan(Family::kReclaim, {}, {},
+                   [&](std::string_view, std::string_view) { return ++pending < kMostCounted; });
   if (!scanned.ok()) spdlog::warn("reclaim: {}", MessageOf(scanned));
   return pending;
 }
 
-bool Reclaimer::WaitForWork(std::chrono::milliseconds pause) {
-  const auto retry_at = std::chrono::steady_clock::now() + pause;
+bool Reclaimer::WaitForWork(std::chrono::milliseconds at_least, std::chrono::milliseconds at_most) {
+  const auto now = std::chrono::steady_clock::now();
   MutexLock lock(&mutex_);
-  while (!stopping_ && !has_work_ && wake_.WaitUntil(&mutex_, retry_at)) {
+  while (!stopping_ && !has_work_ && wake_.WaitUntil(&mutex_, now + at_most)) {
   }
-  const auto gathered_at = std::chrono::steady_clock::now() + kGatherTime;
-  while (!stopping_ && wake_.WaitUntil(&mutex_, gathered_at)) {
+  const auto begin_at = std::max(now + at_least, std::chrono::steady_clock::now() + kGatherTime);
+  while (!stopping_ && wake_.WaitUntil(&mutex_, begin_at)) {
   }
   has_work_ = false;
   return !stopping_;
@@ -87,11 +88,14 @@ bool Reclaimer::WaitForWork(std::chrono::milliseconds pause) {
 
 void Reclaimer::Run() {
   std::chrono::milliseconds pause = options_.first_pause;
-  while (WaitForWork(pause)) {
+  bool is_done = true;
+  // While rows are left over, each pass reads all of them: not for every deletion.
+  while (WaitForWork(is_done ? std::chrono::milliseconds(0) : options_.first_pause,
+                     is_done ? options_.most_pause : pause)) {
     RemovalRound round(store_, calls_, options_.call_timeout, [this] { return stopping_.load(); });
     const absl::StatusOr<size_t> unfinished = round.Run();
     if (!unfinished.ok()) spdlog::warn("reclaim: {}", MessageOf(unfinished.status()));
-    const bool is_done = unfinished.ok() && *unfinished == 0;
+    is_done = unfinished.ok() && *unfinished == 0;
     pause = is_done ? options_.first_pause : std::min(2 * pause, options_.most_pause);
   }
 }

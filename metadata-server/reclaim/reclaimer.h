@@ -1,8 +1,8 @@
 // Content on the storage-servers, for the namespace: cuts, ends, and the deletion of what no inode
 // has any more, in the background.
 //
-// Deletion survives restarts: Family::kReclaim lists what is to go (see RemovalRound). Targets that are
-// away are tried again, more and more rarely, and whenever WakeReclaim is called. Thread-safe.
+// Deletion survives restarts: Family::kReclaim lists what is to go (see RemovalRound). Targets that
+// are away are tried again, more and more rarely, and whenever WakeReclaim is called. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -49,8 +49,9 @@ class Reclaimer final : public ContentService {
 
  private:
   void Run();
-  // Waits until there is work, or the pause is over. False: stop.
-  [[nodiscard]] bool WaitForWork(std::chrono::milliseconds pause) WEFT_EXCLUDES(mutex_);
+  // Waits until there is work, but `at_least` and `at_most` for so long. False: stop.
+  [[nodiscard]] bool WaitForWork(std::chrono::milliseconds at_least,
+                                 std::chrono::milliseconds at_most) WEFT_EXCLUDES(mutex_);
 
   const Options options_;
   KvStore* const store_;

@@ -18,10 +18,7 @@ constexpr size_t kCallsInFlight = 64;  // over all targets
 
 RemovalRound::RemovalRound(KvStore* store, ContentCalls* calls,
                            std::chrono::milliseconds call_timeout, std::function<bool()> stopping)
-    : store_(store),
-      calls_(calls),
-      call_timeout_(call_timeout),
-      stopping_(std::move(stopping)) {}
+    : store_(store), calls_(calls), call_timeout_(call_timeout), stopping_(std::move(stopping)) {}
 
 absl::StatusOr<size_t> RemovalRound::Run() {
   size_t unfinished = 0;
@@ -47,8 +44,8 @@ absl::StatusOr<std::vector<RemovalRound::Row>> RemovalRound::ReadRows(
     const std::string& first) const {
   const std::shared_ptr<const ClusterMap> map = calls_->map();
   std::vector<Row> rows;
-  WEFT_RETURN_IF_ERROR(store_->Scan(
-      Family::kReclaim, {}, first, [&](std::string_view key, std::string_view value) {
+  WEFT_RETURN_IF_ERROR(
+      store_->Scan(Family::kReclaim, {}, first, [&](std::string_view key, std::string_view value) {
         Row row{.key = std::string(key)};
         if (!row.record.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
           spdlog::error("reclaim: the row of content {} is damaged and left alone",

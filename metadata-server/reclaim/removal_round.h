@@ -43,7 +43,7 @@ class RemovalRound {
   [[nodiscard]] absl::StatusOr<std::vector<Row>> ReadRows(const std::string& first) const;
   // Sends the removals of these rows to all targets that answer.
   void RemoveRows(std::vector<Row>* rows);
-  // Takes `calls_in_flight` removals at a time from `removals`.
+  // Makes the calls, a bounded number at once, and leaves the result in each.
   void RemoveInWaves(std::vector<ContentCalls::Removal>* removals);
   [[nodiscard]] absl::Status SaveRows(const std::vector<Row>& rows, size_t* unfinished);
   [[nodiscard]] bool IsAway(TargetId target) const;

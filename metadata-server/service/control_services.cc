@@ -4,29 +4,33 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
-#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <utility>
 
 #include "common/status.h"
-#include "metadata-server/cluster/map_waiter.h"
+#include "metadata-server/service/map_streams.h"
 #include "proto/cluster.grpc.pb.h"
 
 namespace weft::metadata {
 namespace {
 
-// How often a map stream looks whether its client is still there.
-constexpr std::chrono::milliseconds kWatchPoll{500};
+// For calls in progress when the server stops.
 constexpr std::chrono::seconds kStopWait{2};
+constexpr int kMaxThreads = 64;  // of the calls that take one; others wait
 
 grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   return {static_cast<grpc::StatusCode>(status.code()), MessageOf(status)};
 }
 
-class ClusterServiceImpl final : public proto::ClusterService::Service {
+// Registrations and heartbeats are short and take a thread each; map streams would take one for
+// ever and so go by gRPC's callbacks.
+class ClusterServiceImpl final
+    : public proto::ClusterService::WithCallbackMethod_WatchMap<proto::ClusterService::Service> {
  public:
-  explicit ClusterServiceImpl(Membership* membership) : membership_(membership) {}
+  explicit ClusterServiceImpl(Membership* membership)
+      : membership_(membership), streams_(&membership->publisher()) {}
 
   grpc::Status Register(grpc::ServerContext*, const proto::RegisterRequest* request,
                         proto::RegisterReply* reply) override {
@@ -44,24 +48,16 @@ class ClusterServiceImpl final : public proto::ClusterService::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status WatchMap(grpc::ServerContext* context, const proto::WatchMapRequest* request,
-                        grpc::ServerWriter<proto::ClusterMap>* writer) override {
-    MapEpoch known(request->known_epoch());
-    MapWaiter waiter(&membership_->publisher());
-    while (!stopping_ && !context->IsCancelled()) {
-      const std::shared_ptr<const ClusterMap> map = waiter.WaitForNewer(known, kWatchPoll);
-      if (map->epoch() <= known) continue;
-      if (!writer->Write(map->message())) break;
-      known = map->epoch();
-    }
-    return grpc::Status::OK;
+  grpc::ServerWriteReactor<proto::ClusterMap>* WatchMap(
+      grpc::CallbackServerContext*, const proto::WatchMapRequest* request) override {
+    return streams_.Open(MapEpoch(request->known_epoch()));
   }
 
-  void Stop() { stopping_ = true; }
+  void Stop() { streams_.Stop(); }
 
  private:
   Membership* const membership_;
-  std::atomic<bool> stopping_{false};
+  MapStreams streams_;
 };
 
 class AdminServiceImpl final : public proto::AdminService::Service {
@@ -99,6 +95,7 @@ class ControlServerImpl final : public ControlServer {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
+    builder.SetResourceQuota(grpc::ResourceQuota("control").SetMaxThreads(kMaxThreads));
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port in use is an error
     int port = 0;
     builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
