@@ -2,10 +2,10 @@
 //
 // The worker that wakes for a connection reads the whole request, calls the Handler, sends the
 // reply and re-arms the connection: no hand-off between threads. A handler may block (on a disk, on
-// another server): the pool grows, up to a bound, while all its workers are busy. A peer that
-// stalls in the middle of a frame loses its connection after io_timeout. A frame that breaks a
-// bound, or a hello of another cluster, closes that connection with a logged reason and harms
-// nobody else.
+// another server): the pool grows, up to a bound, while all its workers are busy. A frame that has
+// begun must be whole, and a reply be taken, within io_timeout, or the peer loses its connection. A
+// frame that breaks a bound, or a hello of another cluster, closes that connection with a logged
+// reason and harms nobody else.
 //
 // Server is thread-safe. A Handler is called from many threads at once.
 #pragma once
@@ -58,6 +58,8 @@ class Responder {
   virtual ~Responder() = default;
   virtual void Ok(const google::protobuf::MessageLite& message,
                   std::span<const iovec> payload = {}) = 0;
+  // A file that ends inside a range, or cannot be read, ends the connection: the length is promised
+  // before.
   virtual void OkFromFile(const google::protobuf::MessageLite& message,
                           std::span<const FileRange> payload) = 0;
   // Sends ErrnoOf(status) (never 0; transport errors become EIO) and its text.
@@ -81,6 +83,8 @@ struct ServerOptions {
   uint32_t min_workers = 4;
   uint32_t max_workers = 256;
   uint32_t max_connections = 16384;
+  // For one frame in or out. Connections that have not said hello for so long go first where
+  // max_connections is reached.
   std::chrono::milliseconds io_timeout{30'000};
 };
 

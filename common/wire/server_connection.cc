@@ -15,6 +15,11 @@
 namespace weft::wire {
 namespace {
 
+// A busy peer's next request is often there once the last is answered, and looking for it is
+// cheaper than going through epoll: measured on a busy machine, a tenth of the server's CPU time
+// for a small request. Bounded, so that the peers of a small pool take turns.
+constexpr int kLooksPerTurn = 16;
+
 // A peer's own words, made fit for a line of the log.
 std::string Printable(std::string text) {
   std::replace_if(
@@ -34,22 +39,25 @@ bool ServerConnection::IsSilentFor(std::chrono::milliseconds timeout) const {
 }
 
 ServerConnection::Next ServerConnection::OnReadable(WorkerMemory& memory) {
-  const absl::StatusOr<bool> is_there = memory.receiver.Poll(socket_);
-  if (!is_there.ok()) {  // between two frames: the usual way to leave
-    spdlog::debug("{} {} left: {}", peer_.address, peer_.name, MessageOf(is_there.status()));
-    return Next::kClose;
-  }
-  if (!*is_there) return Next::kAwaitRequest;
-  // More than one where the peer sends requests without waiting for replies.
-  do {
-    const absl::Status status = ServeFrame(memory);
-    if (!status.ok()) {
-      serving_.log.Warn(peer_.address + " " + peer_.name +
-                        " is disconnected: " + MessageOf(status));
+  for (int look = 0; look < kLooksPerTurn; ++look) {
+    const absl::StatusOr<bool> is_there = memory.receiver.Poll(socket_);
+    if (!is_there.ok()) {  // between two frames: the usual way to leave
+      spdlog::debug("{} {} left: {}", peer_.address, peer_.name, MessageOf(is_there.status()));
       return Next::kClose;
     }
-  } while (memory.receiver.HasMore());
-  return is_callback() ? Next::kServeCallbacks : Next::kAwaitRequest;
+    if (!*is_there) break;
+    // More than one where the peer sends requests without waiting for replies.
+    do {
+      const absl::Status status = ServeFrame(memory);
+      if (!status.ok()) {
+        serving_.log.Warn(peer_.address + " " + peer_.name +
+                          " is disconnected: " + MessageOf(status));
+        return Next::kClose;
+      }
+    } while (memory.receiver.HasMore());
+    if (is_callback()) return Next::kServeCallbacks;
+  }
+  return Next::kAwaitRequest;
 }
 
 absl::Status ServerConnection::ServeFrame(WorkerMemory& memory) {
