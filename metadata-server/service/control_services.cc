@@ -1,8 +1,10 @@
 #include "metadata-server/service/control_services.h"
 
+#include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <spdlog/spdlog.h>
 
 #include <cerrno>
 #include <chrono>
@@ -92,6 +94,8 @@ class ControlServerImpl final : public ControlServer {
   ~ControlServerImpl() override { Stop(); }
 
   absl::Status Listen(const std::string& address) {
+    // Our own messages say what a person needs; gRPC's go where ours go.
+    gpr_set_log_function([](gpr_log_func_args* line) { spdlog::debug("gRPC: {}", line->message); });
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;

@@ -22,7 +22,7 @@ MapNotifier::MapNotifier(MapPublisher* publisher, wire::Server* server)
         MutexLock lock(&mutex_);  // whoever waits has looked at the map under it
         changed_.SignalAll();
       })),
-      thread_([this] { Run(); }) {}
+      thread_([this, told = publisher->Current()->epoch()] { Run(told); }) {}
 
 MapNotifier::~MapNotifier() {
   publisher_->Unsubscribe(subscription_);
@@ -40,8 +40,7 @@ bool MapNotifier::WaitForNewer(MapEpoch told) {
   return !stopping_;
 }
 
-void MapNotifier::Run() {
-  MapEpoch told = publisher_->Current()->epoch();
+void MapNotifier::Run(MapEpoch told) {
   while (WaitForNewer(told)) {
     told = publisher_->Current()->epoch();
     proto::MapChangedRequest request;

@@ -18,7 +18,8 @@ class MapNotifier {
   ~MapNotifier();
 
  private:
-  void Run();
+  // Tells of maps newer than `told`.
+  void Run(MapEpoch told);
   // Waits for a map newer than `told`. False: stop.
   [[nodiscard]] bool WaitForNewer(MapEpoch told) WEFT_EXCLUDES(mutex_);
 

@@ -2,7 +2,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -32,14 +31,18 @@ concept IsMutation = requires(const Request& request) {
   request.mutation();
 };
 
-// Held while the request is carried out. Requests that change nothing need no session.
-template <typename Request>
-absl::StatusOr<std::optional<SessionTable::Use>> BeginUse(SessionTable* sessions,
-                                                          const Request& request) {
+// Carries out a request within the session that it names; one that changes nothing needs none. The
+// use of the session is over before the reply is sent: who has the reply may close the session at
+// once.
+template <typename Request, typename Operation>
+auto InSession(SessionTable* sessions, const Request& request, const Operation& operation)
+    -> decltype(operation()) {
   if constexpr (IsMutation<Request>) {
-    return sessions->Begin(SessionId(request.mutation().session_id()));
+    WEFT_ASSIGN_OR_RETURN(const SessionTable::Use use,
+                          sessions->Begin(SessionId(request.mutation().session_id())));
+    return operation();
   } else {
-    return std::nullopt;
+    return operation();
   }
 }
 
@@ -69,8 +72,8 @@ absl::Status MetadataHandler::Forward(absl::StatusOr<Reply> (Namespace::*method)
                                       const wire::Request& request, wire::Responder& responder) {
   Request message;
   WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
-  WEFT_ASSIGN_OR_RETURN(const auto use, BeginUse(sessions_, message));
-  WEFT_ASSIGN_OR_RETURN(const Reply reply, (names_->*method)(message));
+  WEFT_ASSIGN_OR_RETURN(const Reply reply,
+                        InSession(sessions_, message, [&] { return (names_->*method)(message); }));
   responder.Ok(reply);
   return absl::OkStatus();
 }
@@ -81,9 +84,10 @@ absl::Status MetadataHandler::Forward(absl::StatusOr<Reply> (Namespace::*method)
                                       const wire::Request& request, wire::Responder& responder) {
   Request message;
   WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
-  WEFT_ASSIGN_OR_RETURN(const auto use, BeginUse(sessions_, message));
   std::string content;
-  WEFT_ASSIGN_OR_RETURN(const Reply reply, (names_->*method)(message, &content));
+  WEFT_ASSIGN_OR_RETURN(const Reply reply, InSession(sessions_, message, [&] {
+                          return (names_->*method)(message, &content);
+                        }));
   const iovec payload = AsIovec(content);
   responder.Ok(reply, std::span(&payload, content.empty() ? 0 : 1));
   return absl::OkStatus();
@@ -198,9 +202,9 @@ absl::Status MetadataHandler::KeepAlive(const wire::Request& request, wire::Resp
   proto::KeepAliveRequest message;
   WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
   const SessionId session(message.session_id());
-  WEFT_ASSIGN_OR_RETURN(const SessionTable::Use use, sessions_->Begin(session));
   proto::KeepAliveReply reply;
-  if (message.opens_size() > 0) {
+  {
+    WEFT_ASSIGN_OR_RETURN(const SessionTable::Use use, sessions_->Begin(session));
     const std::vector<proto::OpenRecord> opens(message.opens().begin(), message.opens().end());
     for (const InodeId lost : names_->ReportOpens(session, opens)) {
       reply.add_lost_inodes(lost.value());
@@ -270,10 +274,11 @@ absl::Status MetadataHandler::WriteInline(const wire::Request& request,
                                           wire::Responder& responder) {
   proto::WriteInlineRequest message;
   WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
-  WEFT_ASSIGN_OR_RETURN(const auto use, BeginUse(sessions_, message));
   const std::string_view data(reinterpret_cast<const char*>(request.payload.data()),
                               request.payload.size());
-  WEFT_ASSIGN_OR_RETURN(const proto::WriteInlineReply reply, names_->WriteInline(message, data));
+  WEFT_ASSIGN_OR_RETURN(const proto::WriteInlineReply reply, InSession(sessions_, message, [&] {
+                          return names_->WriteInline(message, data);
+                        }));
   responder.Ok(reply);
   return absl::OkStatus();
 }
