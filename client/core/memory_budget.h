@@ -37,14 +37,35 @@ class MemoryBudget {
     MutexLock lock(&mutex_);
     return releases_;
   }
-  // Waits for a release after the one numbered `seen`.
-  void WaitForRelease(uint64_t seen, std::chrono::milliseconds timeout) {
-    const auto deadline = std::chrono::steady_clock::now() + timeout;
-    MutexLock lock(&mutex_);
-    ++waiters_;
-    while (releases_ == seen && released_.WaitUntil(&mutex_, deadline)) {
+  // One who found nothing left, while it lives: others then keep nothing that they could release.
+  class Waiter {
+   public:
+    explicit Waiter(MemoryBudget* budget) : budget_(budget) {
+      MutexLock lock(&budget_->mutex_);
+      ++budget_->waiters_;
     }
-    --waiters_;
+    ~Waiter() {
+      MutexLock lock(&budget_->mutex_);
+      --budget_->waiters_;
+    }
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+
+    // Waits for a release after the one numbered `seen`.
+    void WaitForRelease(uint64_t seen, std::chrono::milliseconds timeout) {
+      const auto deadline = std::chrono::steady_clock::now() + timeout;
+      MutexLock lock(&budget_->mutex_);
+      while (budget_->releases_ == seen &&
+             budget_->released_.WaitUntil(&budget_->mutex_, deadline)) {
+      }
+    }
+
+   private:
+    MemoryBudget* const budget_;
+  };
+  [[nodiscard]] bool has_waiters() const {
+    MutexLock lock(&mutex_);
+    return waiters_ > 0;
   }
   [[nodiscard]] uint64_t used_bytes() const {
     MutexLock lock(&mutex_);

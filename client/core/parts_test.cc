@@ -115,8 +115,9 @@ TEST(MemoryBudgetTest, TheFirstTakerAlwaysSucceeds) {
   EXPECT_TRUE(budget.TryTake(100));
   EXPECT_FALSE(budget.TryTake(1));
   const uint64_t seen = budget.releases();
+  MemoryBudget::Waiter waiter(&budget);
   std::thread other([&budget] { budget.Release(100); });
-  budget.WaitForRelease(seen, std::chrono::seconds(60));
+  waiter.WaitForRelease(seen, std::chrono::seconds(60));
   EXPECT_NE(budget.releases(), seen);
   other.join();
   EXPECT_EQ(budget.used_bytes(), 0u);

@@ -99,6 +99,7 @@ void WriteBuffer::WriteSlab(uint64_t index, uint32_t bytes, uint32_t offset,
 }
 
 void WriteBuffer::Reserve(uint32_t bytes) {
+  std::optional<MemoryBudget::Waiter> waiter;
   for (;;) {
     const uint64_t seen = mount_->budget->releases();
     bool fits_file = false;
@@ -110,12 +111,12 @@ void WriteBuffer::Reserve(uint32_t bytes) {
         return;
       }
     }
+    if (!waiter) waiter.emplace(mount_->budget);
     DropRetained();
-    if (mount_->budget->releases() != seen) continue;
-    if (SendOneHere(Which::kAny)) continue;
+    if (mount_->budget->releases() != seen || SendOneHere(Which::kAny)) continue;
     WriteOutBehind(steady_clock::now());
     if (fits_file) mount_->press();
-    mount_->budget->WaitForRelease(seen, kWaitForMemory);
+    waiter->WaitForRelease(seen, kWaitForMemory);
   }
 }
 

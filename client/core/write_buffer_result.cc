@@ -74,6 +74,7 @@ void WriteBuffer::BackToDirty(Slab& slab) {
 }
 
 void WriteBuffer::Retain(uint64_t index, std::shared_ptr<SlabBuffer> buffer) {
+  if (mount_->budget->has_waiters()) return Release(buffer->size_bytes());
   retained_bytes_ += buffer->size_bytes();
   retained_.push_back({uncommitted_.stores, index, std::move(buffer)});
   while (retained_bytes_ > kMaxRetainedBytes) DropRetainedUpTo(retained_.front().store);
