@@ -1,5 +1,7 @@
 #include "metadata-server/namespace/change.h"
 
+#include <cerrno>
+
 #include "common/status.h"
 #include "metadata-server/namespace/keys.h"
 #include "metadata-server/namespace/rows.h"
@@ -116,7 +118,7 @@ absl::Status Change::Commit() {
 
 void Transaction::Fail(const absl::Status& error) {
   // What may be over soon is tried again when the client asks again.
-  if (is_ended_ || IsTransport(error) || ErrnoOf(error) == EIO) return;
+  if (is_ended_ || ErrnoOf(error) == ETIMEDOUT || ErrnoOf(error) == EIO) return;
   execution_.KeepError(error);
   is_ended_ = true;
 }

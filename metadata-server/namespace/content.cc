@@ -1,6 +1,7 @@
 #include "metadata-server/namespace/content.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "common/limits.h"
@@ -101,7 +102,8 @@ absl::Status FinishCut(Core& core, InodeId inode) {
   // Were the shrink lost with the power after the bytes were cut, they would be missing in the
   // file.
   WEFT_RETURN_IF_ERROR(core.store->Sync());
-  WEFT_RETURN_IF_ERROR(core.content->Truncate(record.content(), record.size_bytes()));
+  const absl::Status status = core.content->Truncate(record.content(), record.size_bytes());
+  if (!status.ok()) return PosixError(ETIMEDOUT, "the cut is not finished: " + MessageOf(status));
   Change change(core);
   change.DeleteCut(inode);
   return change.Commit();

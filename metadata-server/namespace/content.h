@@ -38,8 +38,8 @@ void SetInlineBytes(Change& change, InodeRecord* inode, const std::string& bytes
 // the old one, and commits it: the chunks are reclaimed, and those who hold the old id get EAGAIN.
 [[nodiscard]] absl::Status RenewInlineContent(Core& core, InodeRecord inode);
 
-// Finishes the shrink that the inode has a row in kTruncate for; nothing to do without. An error of
-// the storage-servers: the row stays.
+// Finishes the shrink that the inode has a row in kTruncate for; nothing to do without. ETIMEDOUT:
+// a storage-server did not do its part, and the row stays.
 [[nodiscard]] absl::Status FinishCut(Core& core, InodeId inode);
 
 // Space that inline bytes take, and the most that a file in chunks can take.

@@ -250,8 +250,8 @@ TEST_F(ContentTest, AShrinkThatCannotBeFinishedIsFinishedByItsRepetition) {
   request.set_inode_id(f.value());
   request.set_size_bytes(1000);
   ns_.content.SetAway(true);
-  EXPECT_FALSE(ns_->SetAttr(request).ok());
-  EXPECT_FALSE(ns_->SetAttr(request).ok());
+  EXPECT_EQ(ErrnoOf(ns_->SetAttr(request)), ETIMEDOUT);
+  EXPECT_EQ(ErrnoOf(ns_->SetAttr(request)), ETIMEDOUT);
   EXPECT_EQ(SizeOf(f), 1000u);
   EXPECT_EQ(ns_.RowCount(Family::kTruncate), 1u);
   ns_.content.SetAway(false);
@@ -265,7 +265,7 @@ TEST_F(ContentTest, AShrinkThatCannotBeFinishedIsFinishedByItsRepetition) {
 TEST_F(ContentTest, AShrinkThatCannotBeFinishedIsFinishedByTick) {
   const InodeId f = ns_.MakeChunked(kRootInode, "g", 1 << 20);
   ns_.content.SetAway(true);
-  EXPECT_NE(ns_.Truncate(f, 1000), 0);
+  EXPECT_EQ(ns_.Truncate(f, 1000), ETIMEDOUT);
   EXPECT_FALSE(ns_->Tick().ok());
   ns_.Crash();
   ns_.content.SetAway(false);
@@ -278,13 +278,14 @@ TEST_F(ContentTest, AShrinkThatCannotBeFinishedIsFinishedByTick) {
 TEST_F(ContentTest, AFileDoesNotGrowBeforeItsShrinkIsFinished) {
   const InodeId f = ns_.MakeChunked(kRootInode, "g", 1 << 20);
   ns_.content.SetAway(true);
-  EXPECT_NE(ns_.Truncate(f, 1000), 0);
-  EXPECT_NE(ns_.Truncate(f, 5000), 0);
-  EXPECT_FALSE(ns_->CommitWrite(CommitOf(f, 5000)).ok());
+  EXPECT_EQ(ns_.Truncate(f, 1000), ETIMEDOUT);
+  EXPECT_EQ(ns_.Truncate(f, 5000), ETIMEDOUT);
+  const proto::CommitWriteRequest growing = CommitOf(f, 5000);
+  EXPECT_EQ(ErrnoOf(ns_->CommitWrite(growing)), ETIMEDOUT);
   EXPECT_TRUE(ns_->CommitWrite(CommitOf(f, 500)).ok()) << "it does not grow";
   EXPECT_EQ(SizeOf(f), 1000u);
   ns_.content.SetAway(false);
-  EXPECT_TRUE(ns_->CommitWrite(CommitOf(f, 5000)).ok());
+  EXPECT_TRUE(ns_->CommitWrite(growing).ok()) << "the same request again";
   EXPECT_EQ(ns_.content.cuts().size(), 1u);
   EXPECT_EQ(SizeOf(f), 5000u);
 }
@@ -292,7 +293,7 @@ TEST_F(ContentTest, AFileDoesNotGrowBeforeItsShrinkIsFinished) {
 TEST_F(ContentTest, TruncatingToZeroNeedsNoCut) {
   const InodeId f = ns_.MakeChunked(kRootInode, "g", 1 << 20);
   ns_.content.SetAway(true);
-  EXPECT_NE(ns_.Truncate(f, 1000), 0);
+  EXPECT_EQ(ns_.Truncate(f, 1000), ETIMEDOUT);
   EXPECT_EQ(ns_.Truncate(f, 0), 0);
   EXPECT_EQ(ns_.RowCount(Family::kTruncate), 0u);
   EXPECT_TRUE(ns_->Tick().ok());
@@ -301,7 +302,7 @@ TEST_F(ContentTest, TruncatingToZeroNeedsNoCut) {
 TEST_F(ContentTest, DeletingDropsAnUnfinishedCut) {
   const InodeId f = ns_.MakeChunked(kRootInode, "g", 1 << 20);
   ns_.content.SetAway(true);
-  EXPECT_NE(ns_.Truncate(f, 1000), 0);
+  EXPECT_EQ(ns_.Truncate(f, 1000), ETIMEDOUT);
   EXPECT_EQ(ns_.Unlink(kRootInode, "g"), 0);
   EXPECT_EQ(ns_.RowCount(Family::kTruncate), 0u);
   EXPECT_TRUE(ns_->Tick().ok());

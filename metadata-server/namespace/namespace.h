@@ -71,8 +71,8 @@ class Namespace {
   virtual absl::StatusOr<proto::LookupReply> Lookup(const proto::LookupRequest& request,
                                                     std::string* payload) = 0;
   virtual absl::StatusOr<proto::GetAttrReply> GetAttr(const proto::GetAttrRequest& request) = 0;
-  // A shrink that cannot be finished on the storage-servers in time fails with their error although
-  // the new size is set: the same request repeated waits for them again, and Tick finishes it, too.
+  // ETIMEDOUT: the new size is set, but a storage-server has not cut its chunks yet. The same
+  // request repeated waits for it again; Tick finishes it, too.
   virtual absl::StatusOr<proto::SetAttrReply> SetAttr(const proto::SetAttrRequest& request) = 0;
   virtual absl::StatusOr<proto::MakeNodeReply> MakeNode(const proto::MakeNodeRequest& request) = 0;
   virtual absl::StatusOr<proto::LinkReply> Link(const proto::LinkRequest& request) = 0;
@@ -92,6 +92,7 @@ class Namespace {
                                                             std::string* payload) = 0;
   virtual absl::StatusOr<proto::WriteInlineReply> WriteInline(
       const proto::WriteInlineRequest& request, std::string_view data) = 0;
+  // ETIMEDOUT: an earlier shrink is not finished, and the file may not grow before. Repeat it.
   virtual absl::StatusOr<proto::CommitWriteReply> CommitWrite(
       const proto::CommitWriteRequest& request) = 0;
 
