@@ -104,6 +104,8 @@ class ChunkStore {
                                                                  uint32_t cut) = 0;
   [[nodiscard]] virtual absl::StatusOr<uint64_t> RemoveContent(ContentId content) = 0;
 
+  // Turns bytes into zeros; whole blocks give their space back. The length stays. Version 0: there
+  // is no such chunk. ESTALE as of Write.
   [[nodiscard]] virtual absl::StatusOr<ChunkInfo> Punch(ChunkId chunk, uint32_t offset_bytes,
                                                         uint32_t length_bytes, uint32_t cut) = 0;
   // ENOENT where there is no such chunk.

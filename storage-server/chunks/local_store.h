@@ -8,6 +8,10 @@
 // carry, or vanish, where the disk has not kept them whole. Since the index loses only its last
 // batches, a block that is used again cannot be claimed by an older row that is trusted.
 //
+// durability_id is made of the target, the machine's boot, and how often an open found unsynced
+// writes lost; a failed store adds that it has failed. Versions of a chunk that gave way may be
+// used again.
+//
 // Lock order: chunk, then sync, then whatever the parts lock inside; none of these is held by
 // callers of the parts. Reads take no lock: they pin blocks before they look them up.
 #pragma once

@@ -24,6 +24,7 @@ absl::StatusOr<uint32_t> LocalChunkStore::TruncateContent(ContentId content, uin
     const auto first = static_cast<uint32_t>(boundary);
     const auto keep = static_cast<uint32_t>(size_bytes - (boundary << chunk_bytes_log2));
     WEFT_RETURN_IF_ERROR(ForEachChunk(content, first, [&](ChunkId chunk) -> absl::Status {
+      WEFT_RETURN_IF_ERROR(BoundUnsynced());
       WEFT_ASSIGN_OR_RETURN(const bool cut_it,
                             CutChunk(chunk, chunk.number == first ? keep : 0, cut));
       if (cut_it) ++changed;
