@@ -53,7 +53,8 @@ bool File::Adopt(const proto::Attr& attr, Origin origin,
     const uint64_t old_content_id = attr_.content().content_id();
     attr_ = attr;
     heard_ = Clock::now();
-    buffer_.SetKnownSize(attr.size_bytes());
+    // All bytes that move to chunks take new space there.
+    buffer_.SetKnownSize(attr.content().is_inline() ? 0 : attr.size_bytes());
     AdoptContentLocked(old_content_id);
     if (attr.content().is_inline() && inline_bytes) {
       inline_.SetBase(*inline_bytes, attr.content().inline_version());
@@ -72,7 +73,13 @@ bool File::Adopt(const proto::Attr& attr, Origin origin,
 void File::AdoptContentLocked(uint64_t old_content_id) {
   const proto::Content& content = attr_.content();
   if (content.content_id() != old_content_id) {
-    buffer_.ContentReplaced(content);
+    std::optional<IntervalSet> ours;
+    if (moving_) ours = std::move(moving_->ours);
+    const bool complete = buffer_.ContentReplaced(content, ours);
+    if (!complete && ours && attr_.size_bytes() > 0) {
+      // It was not cut: another mount has changed the inline bytes while they were moved here.
+      errors_.Keep(PosixError(EIO, "another mount changed the file while it moved to chunks"));
+    }
     inline_.Forget();
     moving_.reset();
     if (content.is_inline() && !buffer_.empty()) {

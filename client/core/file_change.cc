@@ -72,6 +72,14 @@ absl::Status File::CutToZero(const std::function<absl::StatusOr<proto::Attr>()>&
 }
 
 absl::Status File::CutToZeroAlone(const std::function<absl::StatusOr<proto::Attr>()>& cut) {
+  bool seems_empty = false;
+  {
+    MutexLock lock(&mutex_);
+    seems_empty = moving_ && attr_.size_bytes() == 0;
+  }
+  // The server gives an empty file no new content. It has to know of the chunks of this one, or
+  // they would be seen again through later holes.
+  if (seems_empty) WEFT_RETURN_IF_ERROR(Settle());
   buffer_.HoldFrom(0);
   const auto result = cut();
   buffer_.Unhold(result.ok() ? WriteBuffer::Held::kCut : WriteBuffer::Held::kKeep);

@@ -148,7 +148,11 @@ absl::StatusOr<bool> File::CommitOnce() {
     MutexLock lock(&mutex_);
     state = buffer_.uncommitted();
     written_ns = written_ns_;
-    if (!state && (written_ns == 0 || attr_.content().is_inline())) return false;
+    // Chunks of a file that is empty for the server may exist although their writes failed.
+    const bool may_have_chunks = moving_ && moving_->errors != errors_.count();
+    if (!state && !may_have_chunks && (written_ns == 0 || attr_.content().is_inline())) {
+      return false;
+    }
     request.set_inode_id(inode_.value());
     request.set_content_id(attr_.content().content_id());
     request.set_mtime_ns(written_ns != 0 ? written_ns : attr_.mtime_ns());
@@ -198,7 +202,7 @@ absl::Status File::FinishBase() {
   {
     MutexLock lock(&mutex_);
     if (!moving_) return absl::OkStatus();
-    if (errors_.count() != moving_->errors) {
+    if (errors_.count() != moving_->errors && !moving_->base_is_empty) {
       // Bytes of the base may be among those that were not stored: the server must not forget them.
       moving_->based = false;
       return errors_.last();

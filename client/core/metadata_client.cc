@@ -75,7 +75,8 @@ absl::Status MetadataClient::CallUntilAnswered(proto::MetadataMethod method,
   for (bool first = true;; first = false) {
     const Millis timeout = std::min(kTryTimeout, backoff.Left());
     const absl::Status status = CallOnce(method, request, payloads, reply, timeout);
-    if (!IsTransport(status)) return status;
+    // ETIMEDOUT: the server waits for another one in vain; repeating waits again.
+    if (!IsTransport(status) && ErrnoOf(status) != ETIMEDOUT) return status;
     *maybe_done = true;
     if (first) spdlog::debug("{}: {}; trying again", channel_->address(), MessageOf(status));
     if (!backoff.Wait()) {

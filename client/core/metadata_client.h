@@ -1,10 +1,10 @@
 // Calls to the metadata-server: one function for each method of proto/metadata.proto.
 //
-// A call that gets no answer is repeated, with growing pauses, until the io timeout is over; then
-// it fails with EIO. A mutation is repeated under the same sequence number, so it happens once.
-// Where the server no longer knows the session, a new one is opened (see OnSessionLost) and the
-// call goes on under it, unless it may have happened already: then it fails with EIO. Other
-// refusals are given back as they came. Knows nothing of files. Thread-safe.
+// A call that gets no answer, or ETIMEDOUT, is repeated, with growing pauses, until the io timeout
+// is over; then it fails with EIO. A mutation is repeated under the same sequence number, so it
+// happens once. Where the server no longer knows the session, a new one is opened (see
+// OnSessionLost) and the call goes on under it, unless it may have happened already: then it fails
+// with EIO. Other refusals are given back as they came. Knows nothing of files. Thread-safe.
 #pragma once
 
 #include <absl/status/statusor.h>

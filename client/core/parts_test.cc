@@ -90,7 +90,7 @@ TEST(SlabBufferTest, FillFromKeepsWhatIsNewer) {
   ASSERT_EQ(newer.written().intervals(), (std::vector<Interval>{{0, 8}}));
   const auto bytes = newer.bytes({0, 8});
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes.data()), 8), "aabbaaaa");
-  newer.CutAt(3);
+  newer.Forget(3, 100);
   EXPECT_EQ(newer.written().end(), 3u);
   EXPECT_FALSE(newer.full());
 }

@@ -35,8 +35,6 @@ void SlabBuffer::FillFrom(const SlabBuffer& older) {
   }
 }
 
-void SlabBuffer::CutAt(uint32_t offset) { written_.Remove(offset, size_bytes()); }
-
 void SlabBuffer::AppendPieceCrcs(const Interval& part, std::vector<uint32_t>* crcs) const {
   for (uint64_t at = part.begin; at < part.end;) {
     const uint64_t block = at / kBlockBytes;

@@ -32,8 +32,8 @@ class SlabBuffer {
   void Write(uint32_t offset, std::span<const std::byte> data);
   // Copies what `older` has and this does not have.
   void FillFrom(const SlabBuffer& older);
-  // Forgets all bytes at or after `offset`.
-  void CutAt(uint32_t offset);
+  // Forgets those bytes.
+  void Forget(uint64_t begin, uint64_t end) { written_.Remove(begin, end); }
 
   [[nodiscard]] const IntervalSet& written() const { return written_; }
   [[nodiscard]] bool full() const { return written_.Contains(0, size_bytes()); }

@@ -149,7 +149,7 @@ std::vector<WriteBuffer::Patch> WriteBuffer::Snapshot(uint64_t begin, uint64_t e
     const uint64_t start = index * slab_bytes_;
     const uint64_t from = std::max(begin, start) - start;
     const uint64_t to = std::min<uint64_t>(end - start, slab_bytes_);
-    if (slab->sending != nullptr) {
+    if (slab->sending != nullptr && !slab->abandoned) {
       for (const Interval& part : slab->sending->written().Within(from, to)) {
         patches.push_back({start + part.begin, slab->sending->bytes(part), slab->sending});
       }
@@ -191,30 +191,6 @@ bool WriteBuffer::empty() const {
   return slabs_.empty();
 }
 
-void WriteBuffer::ContentReplaced(const proto::Content& content) {
-  MutexLock lock(&mutex_);
-  WaitUntilQuiet();
-  const uint32_t slab_bytes = SlabBytes(content.chunk_bytes_log2());
-  if (slab_bytes == slab_bytes_) {
-    RetainedToDirty();
-  } else if (!slabs_.empty() || !retained_.empty()) {
-    errors_->Keep(PosixError(EIO, kOtherChunks));
-    DropRetainedUpTo(UINT64_MAX);
-    for (auto& [index, slab] : slabs_) DropDirty(slab);
-    Tidy();
-  }
-  content_ = content;
-  slab_bytes_ = slab_bytes;
-  has_uncommitted_ = false;
-  uncommitted_.end_bytes = 0;
-  uncommitted_.used_bytes_added = 0;
-  unsynced_.clear();
-  for (auto& [index, slab] : slabs_) {
-    if (slab.wanted) Want(index, slab);
-  }
-  changed_.SignalAll();
-}
-
 bool WriteBuffer::Discard() {
   MutexLock lock(&mutex_);
   bool any = false;
@@ -253,6 +229,7 @@ void WriteBuffer::Committed(const Uncommitted& state) {
   MutexLock lock(&mutex_);
   uncommitted_.used_bytes_added -= std::min(uncommitted_.used_bytes_added, state.used_bytes_added);
   if (uncommitted_.stores == state.stores) has_uncommitted_ = false;
+  if (not_retained_ <= state.stores) not_retained_ = 0;
   DropRetainedUpTo(state.stores);
 }
 

@@ -105,10 +105,12 @@ class WriteBuffer {
   enum class Held { kKeep, kCut };
   void Unhold(Held held) WEFT_EXCLUDES(mutex_);
 
-  // The file's bytes are in another content now: what is buffered goes there, also what is on its
-  // way to the old one; what was stored there and not committed is gone with it. Where the new one
-  // has chunks of another size the buffered bytes are given up, with a kept error.
-  void ContentReplaced(const proto::Content& content) WEFT_EXCLUDES(mutex_);
+  // The file's bytes are in another content now: what is buffered or retained goes there, also what
+  // is on its way to the old one. With `ours`, of the first kLargestInlineMaxBytes only those
+  // bytes. What else was stored and not committed is gone with the old content: false if there was
+  // any. Where the new one has chunks of another size the bytes are given up, with a kept error.
+  bool ContentReplaced(const proto::Content& content, const std::optional<IntervalSet>& ours)
+      WEFT_EXCLUDES(mutex_);
   // Gives up the memory of what is retained.
   void DropRetained() WEFT_EXCLUDES(mutex_);
   // Forgets all that is buffered and not on its way; true if there was any.
@@ -137,12 +139,14 @@ class WriteBuffer {
     bool filling = false;  // a writer copies into `dirty` without the lock
     bool wanted = false;   // goes out as soon as it can
     bool queued = false;   // and the pool has been told
+    // What is on its way goes to a content that was replaced; its bytes are in `dirty`, too.
+    bool abandoned = false;
   };
   // A slab on its way, or back.
   struct Sending {
     uint64_t index = 0;
     std::shared_ptr<SlabBuffer> buffer;
-    uint64_t content_id = 0;  // where it was sent
+    uint64_t content_id = 0;  // where it goes; it is not sent where that was replaced
     absl::Status status;      // the first error
     std::vector<ChunkWrite> stored;
   };
@@ -180,12 +184,14 @@ class WriteBuffer {
   void TransmitOnce(const proto::Content& content, std::span<Sending> slabs);
   void Finish(Sending& sent) WEFT_REQUIRES(mutex_);
   void KeepStored(const Sending& sent) WEFT_REQUIRES(mutex_);
-  void BackToDirty(Slab& slab) WEFT_REQUIRES(mutex_);
+  // Lays the bytes of `older`, which were written before all others of the slab, under those.
+  void PutBack(uint64_t index, const SlabBuffer& older) WEFT_REQUIRES(mutex_);
+  void AbandonSending() WEFT_REQUIRES(mutex_);
+  void KeepOnly(const IntervalSet& ours) WEFT_REQUIRES(mutex_);
   // Keeps a slab that was stored, and its memory, for a while.
   void Retain(uint64_t index, std::shared_ptr<SlabBuffer> buffer) WEFT_REQUIRES(mutex_);
-  // Gives up what is retained of the stores up to that one.
+  // Lets go of what is retained of the stores up to that one.
   void DropRetainedUpTo(uint64_t store) WEFT_REQUIRES(mutex_);
-  void RetainedToDirty() WEFT_REQUIRES(mutex_);
   void DropDirty(Slab& slab) WEFT_REQUIRES(mutex_);
   // Forgets entries that hold nothing.
   void Tidy() WEFT_REQUIRES(mutex_);
@@ -212,6 +218,8 @@ class WriteBuffer {
   bool has_uncommitted_ WEFT_GUARDED_BY(mutex_) = false;
   std::deque<Retained> retained_ WEFT_GUARDED_BY(mutex_);  // oldest first
   uint64_t retained_bytes_ WEFT_GUARDED_BY(mutex_) = 0;    // of buffered_bytes_
+  // Uncommitted::stores of the last store that is not committed and not retained; 0: none.
+  uint64_t not_retained_ WEFT_GUARDED_BY(mutex_) = 0;
   DurabilityIds unsynced_ WEFT_GUARDED_BY(mutex_);
 };
 

@@ -15,28 +15,21 @@ constexpr uint64_t kMaxRetainedBytes = uint64_t{4} << 20;
 }  // namespace
 
 void WriteBuffer::Finish(Sending& sent) {
-  Slab* slab = FindQuiet(sent.index);  // there: it is being sent
-  if (sent.content_id == content_.content_id()) {
-    KeepStored(sent);
-    if (sent.status.ok()) {
-      Retain(sent.index, slab->sending);
-    } else {
-      errors_->Keep(sent.status);
-      Release(slab->sending->size_bytes());
-    }
-  } else if (slab->sending->size_bytes() == slab_bytes_) {
-    BackToDirty(*slab);
+  Slab& slab = slabs_.at(sent.index);  // there: it is being sent
+  if (!slab.abandoned) KeepStored(sent);
+  if (!slab.abandoned && sent.status.ok()) {
+    Retain(sent.index, slab.sending);
   } else {
-    errors_->Keep(PosixError(EIO, kOtherChunks));
-    Release(slab->sending->size_bytes());
+    Release(slab.sending->size_bytes());
   }
-  slab->sending = nullptr;
-  slab->sending_end = 0;
+  slab.abandoned = false;
+  slab.sending = nullptr;
+  slab.sending_end = 0;
   --sending_;
-  if (slab->dirty == nullptr) {
+  if (slab.dirty == nullptr) {
     slabs_.erase(sent.index);
-  } else if (slab->wanted) {
-    Want(sent.index, *slab);
+  } else if (slab.wanted) {
+    Want(sent.index, slab);
   }
   changed_.SignalAll();
 }
@@ -58,26 +51,22 @@ void WriteBuffer::KeepStored(const Sending& sent) {
     }
     known = write.durability_id;
   }
-}
-
-void WriteBuffer::BackToDirty(Slab& slab) {
-  if (slab.dirty == nullptr) {
-    slab.dirty = std::make_shared<SlabBuffer>(slab_bytes_);
-    slab.dirty_since = std::chrono::steady_clock::now();
-  } else {
-    Release(slab.sending->size_bytes());
-  }
-  slab.dirty->FillFrom(*slab.sending);
-  slab.dirty_number = slab.sending_number;
-  slab.dirty_end = slab.dirty->written().end();
-  slab.wanted = true;
+  if (sent.status.ok()) return;
+  not_retained_ = uncommitted_.stores;
+  errors_->Keep(sent.status);
 }
 
 void WriteBuffer::Retain(uint64_t index, std::shared_ptr<SlabBuffer> buffer) {
-  if (mount_->budget->has_waiters()) return Release(buffer->size_bytes());
+  if (mount_->budget->has_waiters()) {
+    not_retained_ = uncommitted_.stores;
+    return Release(buffer->size_bytes());
+  }
   retained_bytes_ += buffer->size_bytes();
   retained_.push_back({uncommitted_.stores, index, std::move(buffer)});
-  while (retained_bytes_ > kMaxRetainedBytes) DropRetainedUpTo(retained_.front().store);
+  while (retained_bytes_ > kMaxRetainedBytes) {
+    not_retained_ = retained_.front().store;
+    DropRetainedUpTo(not_retained_);
+  }
 }
 
 void WriteBuffer::DropRetainedUpTo(uint64_t store) {
@@ -91,28 +80,77 @@ void WriteBuffer::DropRetainedUpTo(uint64_t store) {
 
 void WriteBuffer::DropRetained() {
   MutexLock lock(&mutex_);
+  if (!retained_.empty()) not_retained_ = retained_.back().store;
   DropRetainedUpTo(UINT64_MAX);
 }
 
-void WriteBuffer::RetainedToDirty() {
+bool WriteBuffer::ContentReplaced(const proto::Content& content,
+                                  const std::optional<IntervalSet>& ours) {
+  MutexLock lock(&mutex_);
+  WaitUntilQuiet();
+  const bool complete = not_retained_ == 0;
+  const uint32_t slab_bytes = SlabBytes(content.chunk_bytes_log2());
+  AbandonSending();
   while (!retained_.empty()) {
     const Retained newest = std::move(retained_.back());
     retained_.pop_back();
     retained_bytes_ -= newest.buffer->size_bytes();
-    Slab& slab = slabs_[newest.index];
-    if (slab.dirty == nullptr) {
-      slab.dirty = std::make_shared<SlabBuffer>(slab_bytes_);
-    } else {
-      Release(newest.buffer->size_bytes());
-    }
-    // What is on its way is newer.
-    if (slab.sending != nullptr) slab.dirty->FillFrom(*slab.sending);
-    slab.dirty->FillFrom(*newest.buffer);
-    slab.dirty_number = 0;  // older than all that is written now
-    slab.dirty_since = std::chrono::steady_clock::now();
-    slab.dirty_end = slab.dirty->written().end();
-    slab.wanted = true;
+    PutBack(newest.index, *newest.buffer);
+    Release(newest.buffer->size_bytes());
   }
+  if (slab_bytes != slab_bytes_ && !slabs_.empty()) {
+    errors_->Keep(PosixError(EIO, kOtherChunks));
+    for (auto& [index, slab] : slabs_) DropDirty(slab);
+  } else if (ours) {
+    KeepOnly(*ours);
+  }
+  Tidy();
+  content_ = content;
+  slab_bytes_ = slab_bytes;
+  has_uncommitted_ = false;
+  uncommitted_.end_bytes = 0;
+  uncommitted_.used_bytes_added = 0;
+  not_retained_ = 0;
+  unsynced_.clear();
+  for (auto& [index, slab] : slabs_) {
+    if (slab.wanted) Want(index, slab);
+  }
+  changed_.SignalAll();
+  return complete;
+}
+
+void WriteBuffer::AbandonSending() {
+  for (auto& [index, slab] : slabs_) {
+    if (slab.sending == nullptr || slab.abandoned) continue;
+    PutBack(index, *slab.sending);
+    slab.abandoned = true;
+    slab.sending_end = 0;
+  }
+}
+
+void WriteBuffer::PutBack(uint64_t index, const SlabBuffer& older) {
+  Slab& slab = slabs_[index];
+  if (slab.dirty == nullptr) {
+    slab.dirty = std::make_shared<SlabBuffer>(older.size_bytes());
+    slab.dirty_since = std::chrono::steady_clock::now();
+    buffered_bytes_ += older.size_bytes();
+    mount_->budget->TakeAnyway(older.size_bytes());
+  }
+  slab.dirty->FillFrom(older);
+  slab.dirty_number = 0;  // before all that is written from now on
+  slab.dirty_end = slab.dirty->written().end();
+  slab.wanted = true;
+}
+
+void WriteBuffer::KeepOnly(const IntervalSet& ours) {
+  const auto first = slabs_.find(0);
+  if (first == slabs_.end() || first->second.dirty == nullptr) return;
+  Slab& slab = first->second;
+  for (const Interval& gap : ours.Gaps(0, kLargestInlineMaxBytes)) {
+    slab.dirty->Forget(gap.begin, gap.end);
+  }
+  slab.dirty_end = slab.dirty->written().end();
+  if (slab.dirty_end == 0) DropDirty(slab);
 }
 
 }  // namespace weft::client

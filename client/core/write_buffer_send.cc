@@ -113,6 +113,7 @@ WriteBuffer::Sending WriteBuffer::Begin(uint64_t index, Slab& slab) {
   Sending sending;
   sending.index = index;
   sending.buffer = slab.sending;
+  sending.content_id = content_.content_id();
   return sending;
 }
 
@@ -127,9 +128,7 @@ void WriteBuffer::Transmit(std::span<Sending> slabs) {
     if (!stale || cuts == kMaxCutsMet) return;
     const absl::Status refreshed = owner_->RefreshContent();
     if (!refreshed.ok()) return;
-    const proto::Content fresh = owner_->CurrentContent();
-    if (fresh.content_id() != content.content_id()) return;  // Finish sees to it
-    if (fresh.cut() == content.cut() && !backoff.Wait()) return;
+    if (owner_->CurrentContent().cut() == content.cut() && !backoff.Wait()) return;
   }
 }
 
@@ -139,10 +138,9 @@ void WriteBuffer::TransmitOnce(const proto::Content& content, std::span<Sending>
   const uint32_t slab_bytes = SlabBytes(content.chunk_bytes_log2());
   for (Sending& slab : slabs) {
     if (!slab.stored.empty() && slab.status.ok()) continue;
-    slab.content_id = content.content_id();
     slab.status = absl::OkStatus();
     slab.stored.clear();
-    if (slab.buffer->size_bytes() != slab_bytes) continue;  // another content: Finish sees to it
+    if (slab.content_id != content.content_id()) continue;  // abandoned: Finish sees to it
     const uint64_t start = slab.index * slab_bytes;
     for (const Interval& part : slab.buffer->written().intervals()) {
       ChunkWrite& write = writes.emplace_back();
@@ -185,7 +183,7 @@ void WriteBuffer::Unhold(Held held) {
     for (auto& [index, slab] : slabs_) {
       const uint64_t start = index * slab_bytes_;
       if (slab.dirty == nullptr || start + slab.dirty_end <= offset) continue;
-      slab.dirty->CutAt(offset > start ? static_cast<uint32_t>(offset - start) : 0);
+      slab.dirty->Forget(offset > start ? offset - start : 0, slab_bytes_);
       slab.dirty_end = slab.dirty->written().end();
       if (slab.dirty_end == 0) DropDirty(slab);
     }

@@ -271,12 +271,16 @@ void FakeMetadata::Resize(Inode& inode, uint64_t size_bytes) {
   proto::Attr& attr = inode.attr;
   proto::Content* content = attr.mutable_content();
   if (size_bytes == 0) {
-    if (!content->is_inline()) hooks_.remove(content->content_id());
+    if (content->is_inline() && attr.size_bytes() == 0) return;
+    hooks_.remove(content->content_id());
     NewContent(content);
     inode.bytes.clear();
   } else if (content->is_inline()) {
     if (size_bytes < inode.bytes.size()) inode.bytes.resize(size_bytes);
     content->set_inline_version(content->inline_version() + 1);
+    if (size_bytes > content->inline_max_bytes() && inode.bytes.empty()) {
+      content->set_is_inline(false);
+    }
   } else if (size_bytes < attr.size_bytes()) {
     content->set_cut(content->cut() + 1);
     hooks_.cut(*content, size_bytes);
@@ -402,9 +406,17 @@ absl::Status FakeMetadata::CommitWrite(const proto::CommitWriteRequest& request,
   WEFT_ASSIGN_OR_RETURN(Inode * inode, Find(request.inode_id()));
   proto::Content* content = inode->attr.mutable_content();
   if (content->content_id() != request.content_id() ||
-      content->is_inline() != request.drop_inline() ||
-      (request.drop_inline() && content->inline_version() != request.inline_version())) {
-    return PosixError(EAGAIN, "another content, or another version of it");
+      content->is_inline() != request.drop_inline()) {
+    return PosixError(EAGAIN, "another content");
+  }
+  if (request.drop_inline() && content->inline_version() != request.inline_version()) {
+    // Chunks that were written for the old version must not be seen in later holes.
+    hooks_.remove(content->content_id());
+    const uint64_t version = content->inline_version();
+    NewContent(content);
+    content->set_inline_version(version + 1);
+    Changed(*inode);
+    return PosixError(EAGAIN, "another version of the content");
   }
   if (request.drop_inline()) {
     content->set_is_inline(false);
