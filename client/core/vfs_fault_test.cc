@@ -2,11 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <functional>
 #include <thread>
 
-#include "client/core/testing/test_cluster.h"
-#include "client/core/vfs.h"
+#include "client/core/testing/vfs_fixture.h"
 #include "common/status.h"
 
 namespace weft::client {
@@ -16,51 +14,21 @@ using Fault = FakeStorage::Fault;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr OpenFlags kReadWrite{true, true, false};
-constexpr uint64_t kChunk = TestCluster::kChunkBytes;
-
-class VfsFaultTest : public testing::Test {
+class VfsFaultTest : public VfsFixture {
  protected:
   VfsFaultTest() {
     // Errors that come after a timeout should come soon; the other tests wait for no timeout.
     impatient_ = cluster_.Options();
     impatient_.io_timeout = milliseconds(300);
   }
-  HandleId Create(Vfs& vfs, std::string_view name) {
-    auto opened = vfs.Create({}, kRootInode, name, 0644, false, kReadWrite);
-    EXPECT_TRUE(opened.ok()) << opened.status();
-    return opened.ok() ? opened->handle : 0;
-  }
-  HandleId Open(Vfs& vfs, std::string_view name) {
-    const auto attr = vfs.Lookup(kRootInode, name);
-    EXPECT_TRUE(attr.ok()) << attr.status();
-    if (!attr.ok()) return 0;
-    auto opened = vfs.Open({}, InodeId(attr->inode_id()), kReadWrite);
-    EXPECT_TRUE(opened.ok()) << opened.status();
-    return opened.ok() ? opened->handle : 0;
-  }
-  void Write(Vfs& vfs, HandleId handle, uint64_t offset, std::string_view text) {
-    const absl::Status status = vfs.Write(handle, offset, AsBytes(text), false);
-    EXPECT_TRUE(status.ok()) << status;
-  }
+  HandleId Create(Vfs& vfs, std::string_view name) { return VfsFixture::Create(vfs, name).handle; }
+  HandleId Open(Vfs& vfs, std::string_view name) { return VfsFixture::Open(vfs, name).handle; }
   testing::AssertionResult Holds(Vfs& vfs, HandleId handle, const std::string& text) {
     const auto all = ReadAll(vfs, handle);
     if (!all.ok()) return testing::AssertionFailure() << all.status();
     return SameBytes(*all, text);
   }
-  static std::string Text(uint64_t seed, size_t count) {
-    const auto bytes = RandomBytes(seed, count);
-    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  }
-  static void WaitFor(const std::function<bool()>& condition) {
-    const auto deadline = steady_clock::now() + std::chrono::seconds(60);
-    while (!condition()) {
-      ASSERT_LT(steady_clock::now(), deadline);
-      std::this_thread::sleep_for(milliseconds(5));
-    }
-  }
 
-  TestCluster cluster_;
   VfsOptions impatient_;
 };
 

@@ -1,67 +1,17 @@
-// What an application sees of libweft while all servers are well.
-#include "client/core/vfs.h"
-
+// What an application sees of libweft while all servers are well and no other mount is there.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/falloc.h>
 
 #include <set>
-#include <thread>
 
-#include "client/core/testing/test_cluster.h"
+#include "client/core/testing/vfs_fixture.h"
 #include "common/limits.h"
-#include "common/status.h"
 
 namespace weft::client {
 namespace {
 
-constexpr OpenFlags kReadWrite{true, true, false};
-constexpr uint64_t kChunk = TestCluster::kChunkBytes;
-constexpr uint64_t kInline = TestCluster::kInlineMaxBytes;
-
-class VfsTest : public testing::Test {
- protected:
-  Opened Create(Vfs& vfs, std::string_view name) {
-    auto opened = vfs.Create({}, kRootInode, name, 0644, false, kReadWrite);
-    EXPECT_TRUE(opened.ok()) << opened.status();
-    return opened.ok() ? *opened : Opened();
-  }
-  Opened Open(Vfs& vfs, std::string_view name, OpenFlags flags = kReadWrite) {
-    const auto attr = vfs.Lookup(kRootInode, name);
-    EXPECT_TRUE(attr.ok()) << attr.status();
-    if (!attr.ok()) return Opened();
-    auto opened = vfs.Open({}, InodeId(attr->inode_id()), flags);
-    EXPECT_TRUE(opened.ok()) << opened.status();
-    return opened.ok() ? *opened : Opened();
-  }
-  void Write(Vfs& vfs, HandleId handle, uint64_t offset, std::string_view text) {
-    const absl::Status status = vfs.Write(handle, offset, AsBytes(text), false);
-    EXPECT_TRUE(status.ok()) << status;
-  }
-  std::string Read(Vfs& vfs, HandleId handle) {
-    auto all = ReadAll(vfs, handle);
-    EXPECT_TRUE(all.ok()) << all.status();
-    return all.ok() ? *all : "";
-  }
-  void Resize(Vfs& vfs, const Opened& file, uint64_t size) {
-    AttrChanges changes;
-    changes.size_bytes = size;
-    const auto attr = vfs.SetAttr({}, InodeId(file.attr.inode_id()), changes);
-    ASSERT_TRUE(attr.ok()) << attr.status();
-    EXPECT_EQ(attr->size_bytes(), size);
-  }
-  uint64_t Size(Vfs& vfs, const Opened& file) {
-    const auto attr = vfs.GetAttr(InodeId(file.attr.inode_id()));
-    EXPECT_TRUE(attr.ok()) << attr.status();
-    return attr.ok() ? attr->size_bytes() : 0;
-  }
-  static std::string Text(uint64_t seed, size_t count) {
-    const auto bytes = RandomBytes(seed, count);
-    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  }
-
-  TestCluster cluster_;
-};
+using VfsTest = VfsFixture;
 
 TEST_F(VfsTest, ASmallFileStaysInline) {
   auto vfs = cluster_.Mount();
@@ -123,56 +73,6 @@ TEST_F(VfsTest, AFileWithInlineBytesMovesToChunksOnce) {
   EXPECT_TRUE(SameBytes(Read(*other, Open(*other, "a").handle), text));
 }
 
-TEST_F(VfsTest, TheMoveTakesInlineBytesThatAnotherMountWroteMeanwhile) {
-  auto one = cluster_.Mount();
-  auto two = cluster_.Mount();
-  const Opened a = Create(*one, "a");
-  Write(*one, a.handle, 0, "0123456789");
-  ASSERT_TRUE(one->Flush(a.handle).ok());
-  const Opened b = Open(*two, "a");
-  Write(*one, a.handle, 5, "FIVE");
-  Write(*one, a.handle, kChunk, "far");  // it moves, but has not told the server
-  Write(*two, b.handle, 0, "abc");
-  ASSERT_TRUE(two->Flush(b.handle).ok());
-  ASSERT_TRUE(one->Flush(a.handle).ok());
-  EXPECT_FALSE(cluster_.metadata().AttrOf("a").content().is_inline());
-  std::string expected = "abc34FIVE9";
-  expected.resize(kChunk);
-  expected += "far";
-  EXPECT_TRUE(SameBytes(Read(*one, a.handle), expected));
-  auto three = cluster_.Mount();
-  EXPECT_TRUE(SameBytes(Read(*three, Open(*three, "a").handle), expected));
-}
-
-TEST_F(VfsTest, AMoveThatCannotBeRepeatedIsAnError) {
-  auto one = cluster_.Mount();
-  auto two = cluster_.Mount();
-  const Opened a = Create(*one, "a");
-  Write(*one, a.handle, 0, "0123456789");
-  ASSERT_TRUE(one->Flush(a.handle).ok());
-  const Opened b = Open(*two, "a");
-  ASSERT_TRUE(two->Release(b.handle).ok());
-  Write(*one, a.handle, kChunk, "moves");
-  const Opened c = Open(*two, "a");
-  Write(*two, c.handle, 0, "abc");
-  ASSERT_TRUE(two->Flush(c.handle).ok());
-  // Much more than what is retained: most of it went to a content that is gone by the commit. How
-  // much that is depends on whether the size was committed behind the writer before.
-  Write(*one, a.handle, 2 * kChunk, Text(17, 100 * kChunk));
-  const absl::Status status = one->Flush(a.handle);
-  std::string expected = "abc3456789";
-  expected.resize(kChunk);
-  expected += "moves";
-  expected.resize(2 * kChunk);
-  expected += Text(17, 100 * kChunk);
-  if (status.ok()) {
-    EXPECT_TRUE(SameBytes(Read(*one, a.handle), expected));
-  } else {
-    EXPECT_EQ(ErrnoOf(status), EIO);
-    EXPECT_EQ(Read(*one, a.handle).substr(0, 10), "abc3456789");
-  }
-}
-
 TEST_F(VfsTest, ChunksOfAFileThatWasEmptyForTheServerAreNotSeenAgain) {
   auto vfs = cluster_.Mount();
   const Opened file = Create(*vfs, "a");
@@ -184,44 +84,6 @@ TEST_F(VfsTest, ChunksOfAFileThatWasEmptyForTheServerAreNotSeenAgain) {
   EXPECT_TRUE(SameBytes(Read(*vfs, file.handle), expected));
   ASSERT_TRUE(vfs->Flush(file.handle).ok());
   EXPECT_TRUE(SameBytes(Read(*vfs, file.handle), expected));
-}
-
-TEST_F(VfsTest, BytesForAContentThatWasReplacedGoToTheNewOne) {
-  auto one = cluster_.Mount();
-  auto two = cluster_.Mount();
-  const Opened a = Create(*one, "a");
-  Write(*one, a.handle, 0, Text(3, 3 * kChunk));
-  ASSERT_TRUE(one->Flush(a.handle).ok());
-  const Opened b = Open(*two, "a", {true, true, true});
-  EXPECT_EQ(b.attr.size_bytes(), 0u);
-  Write(*one, a.handle, 10, "late");
-  Write(*one, a.handle, kChunk, "later");
-  ASSERT_TRUE(one->Flush(a.handle).ok());
-  std::string expected(10, '\0');
-  expected += "late";
-  expected.resize(kChunk);
-  expected += "later";
-  EXPECT_TRUE(SameBytes(Read(*one, a.handle), expected));
-  auto three = cluster_.Mount();
-  EXPECT_TRUE(SameBytes(Read(*three, Open(*three, "a").handle), expected));
-}
-
-TEST_F(VfsTest, InlineBytesForAContentThatWentToChunksFollow) {
-  auto one = cluster_.Mount();
-  auto two = cluster_.Mount();
-  const Opened a = Create(*one, "a");
-  Write(*one, a.handle, 0, "0123456789");
-  ASSERT_TRUE(one->Flush(a.handle).ok());
-  const Opened b = Open(*two, "a");
-  Write(*one, a.handle, 2, "XX");
-  Write(*two, b.handle, kChunk, "far");
-  ASSERT_TRUE(two->Flush(b.handle).ok());
-  ASSERT_TRUE(one->Flush(a.handle).ok());
-  std::string expected = "01XX456789";
-  expected.resize(kChunk);
-  expected += "far";
-  auto three = cluster_.Mount();
-  EXPECT_TRUE(SameBytes(Read(*three, Open(*three, "a").handle), expected));
 }
 
 TEST_F(VfsTest, WhatWasCutDoesNotComeBack) {
@@ -335,75 +197,10 @@ TEST_F(VfsTest, SizesAreCommittedBehindTheWriter) {
   const Opened small = Create(*one, "small");
   Write(*one, chunks.handle, 0, Text(7, kChunk + 5));
   Write(*one, small.handle, 0, "small");
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (cluster_.metadata().AttrOf("chunks").size_bytes() != kChunk + 5 ||
-         cluster_.metadata().AttrOf("small").size_bytes() != 5) {
-    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-}
-
-TEST_F(VfsTest, AReaderSeesAFileGrowOnAnotherMount) {
-  auto one = cluster_.Mount();
-  auto two = cluster_.Mount();
-  const Opened a = Create(*one, "a");
-  const Opened b = Open(*two, "a", {true, false, false});
-  std::string expected;
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  for (int i = 0; i < 5; ++i) {
-    const std::string more = Text(i, 3000);
-    Write(*one, a.handle, expected.size(), more);
-    expected += more;
-    ASSERT_TRUE(one->Flush(a.handle).ok());
-    while (Read(*two, b.handle) != expected) {
-      ASSERT_LT(std::chrono::steady_clock::now(), deadline);
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-  }
-}
-
-TEST_F(VfsTest, CachedPagesAreKeptWhileNobodyChangesTheFile) {
-  auto one = cluster_.Mount();
-  auto two = cluster_.Mount();
-  const Opened file = Create(*one, "a");
-  Write(*one, file.handle, 0, Text(8, 2 * kChunk));
-  ASSERT_TRUE(one->Release(file.handle).ok());
-
-  Opened again = Open(*one, "a");
-  EXPECT_TRUE(again.keep_cache);  // all changes were ours
-  EXPECT_TRUE(Open(*one, "a").keep_cache);
-  const Opened other = Open(*two, "a");
-  EXPECT_FALSE(other.keep_cache);  // never seen there
-  Write(*two, other.handle, 5, "changed");
-  ASSERT_TRUE(two->Release(other.handle).ok());
-  EXPECT_FALSE(Open(*one, "a").keep_cache);
-  EXPECT_TRUE(Open(*one, "a").keep_cache);
-  EXPECT_TRUE(Open(*two, "a").keep_cache);
-}
-
-TEST_F(VfsTest, ChangesElsewhereInvalidateTheKernelsPages) {
-  auto one = cluster_.Mount();
-  auto two = cluster_.Mount();
-  Mutex mutex;
-  CondVar called;
-  InodeId invalid;
-  one->OnInvalidate([&](InodeId inode) {
-    MutexLock lock(&mutex);
-    invalid = inode;
-    called.SignalAll();
+  WaitFor([&] {
+    return cluster_.metadata().AttrOf("chunks").size_bytes() == kChunk + 5 &&
+           cluster_.metadata().AttrOf("small").size_bytes() == 5;
   });
-  const Opened file = Create(*one, "a");
-  Write(*one, file.handle, 0, "0123456789");
-  ASSERT_TRUE(one->Flush(file.handle).ok());
-  const Opened other = Open(*two, "a");
-  Write(*two, other.handle, 0, "abc");
-  ASSERT_TRUE(two->Flush(other.handle).ok());
-  ASSERT_TRUE(one->GetAttr(InodeId(file.attr.inode_id())).ok());
-  MutexLock lock(&mutex);
-  while (invalid.is_none()) called.Wait(&mutex);
-  EXPECT_EQ(invalid.value(), file.attr.inode_id());
-  lock.Unlock();
-  one.reset();
 }
 
 TEST_F(VfsTest, TimesThatWereSetSurviveTheCommitOfEarlierWrites) {
