@@ -143,8 +143,10 @@ void Server::StartUpkeep() {
 
 void Server::Watch() {
   sessions_->MarkExpired();
-  const absl::Status status = membership_->Tick();
-  if (!status.ok()) spdlog::warn("the states of nodes are not kept: {}", MessageOf(status));
+  const std::string failure = MessageOf(membership_->Tick());
+  if (std::exchange(last_watch_failure_, failure) != failure && !failure.empty()) {
+    spdlog::warn("the states of nodes are not kept: {}", failure);
+  }
   const std::string fault = store_->fault();
   if (fault.empty() || std::exchange(has_reported_fault_, true)) return;
   spdlog::critical("the namespace takes no changes any more: {}", fault);

@@ -71,7 +71,8 @@ class Server {
   std::unique_ptr<Periodic> namespace_upkeep_;
 
   MapPublisher::Subscription reclaim_wake_ = 0;
-  bool has_reported_fault_ = false;  // of watch_'s thread only
+  bool has_reported_fault_ = false;  // of watch_'s thread only, as is the next
+  std::string last_watch_failure_;
   bool is_stopped_ = false;
 
   mutable Mutex mutex_;

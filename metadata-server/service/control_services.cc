@@ -19,6 +19,8 @@ namespace {
 
 // For calls in progress when the server stops.
 constexpr std::chrono::seconds kStopWait{2};
+constexpr int kPingIntervalMs = 30'000;
+constexpr int kPingTimeoutMs = 10'000;
 constexpr int kMaxThreads = 64;  // of the calls that take one; others wait
 
 grpc::Status ToGrpc(const absl::Status& status) {
@@ -101,6 +103,9 @@ class ControlServerImpl final : public ControlServer {
     grpc::ServerBuilder builder;
     builder.SetResourceQuota(grpc::ResourceQuota("control").SetMaxThreads(kMaxThreads));
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a port in use is an error
+    // A receiver of maps that vanished without a word is found by pings.
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingIntervalMs);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
     int port = 0;
     builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&cluster_);

@@ -152,15 +152,15 @@ void SessionTable::TryEnd(SessionId session) {
     is_expired = found->second.is_expired;
   }
   const absl::Status status = EndAndForget(session, is_expired);
-  if (!status.ok()) {
-    spdlog::warn("session {}: not released yet: {}", session.value(), MessageOf(status));
-  }
   MutexLock lock(&mutex_);
   if (status.ok()) {
     sessions_.erase(session);
-  } else {
-    sessions_.at(session).is_ending = false;
+    return;
   }
+  Session& left = sessions_.at(session);
+  left.is_ending = false;
+  if (std::exchange(left.has_failed_to_end, true)) return;  // once: it is tried for ever
+  spdlog::warn("session {} is not released yet: {}", session.value(), MessageOf(status));
 }
 
 absl::Status SessionTable::EndAndForget(SessionId session, bool is_expired) {

@@ -96,10 +96,11 @@ class SessionTable {
   struct Session {
     proto::OpenSessionRequest client;
     Clock::TimePoint last_heard;
-    uint32_t in_use = 0;      // requests in progress
-    bool is_refused = false;  // closed or expired; what it held is still to be released
-    bool is_expired = false;  // how it ended
-    bool is_ending = false;   // a thread is in `end` for it
+    uint32_t in_use = 0;             // requests in progress
+    bool is_refused = false;         // closed or expired; what it held is still to be released
+    bool is_expired = false;         // how it ended
+    bool is_ending = false;          // a thread is in `end` for it
+    bool has_failed_to_end = false;  // was logged
   };
 
   SessionTable(Options options, KvStore* store, const Clock* clock);
