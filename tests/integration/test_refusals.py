@@ -27,18 +27,23 @@ def refused_start(program):
     return program.log_text() + program.output.read_text()
 
 
-@pytest.mark.parametrize("program", ("weft-metadata", "weft-storage", "weft"))
-def test_bad_options(program, tmp_path):
-    assert "--no-such-option" in refused(BIN / program, "--no-such-option")
-    if program == "weft":
-        assert "nonsense" in refused(BIN / program, "nonsense")
-    else:
-        assert "listen" in refused(BIN / program, "--listen", "nowhere", "--data", tmp_path / "d")
-        config = tmp_path / "weft.toml"
-        config.write_text("no-such-key = 5\n")
-        message = refused(BIN / program, "--config", config)
-        assert "no-such-key" in message
-        assert "missing.toml" in refused(BIN / program, "--config", tmp_path / "missing.toml")
+@pytest.mark.parametrize("program, required", (
+    ("weft-metadata", ()), ("weft-storage", ("--metadata", "127.0.0.1:1"))))
+def test_bad_options(program, required, tmp_path):
+    command = (BIN / program, "--data", tmp_path / "d", *required)
+    assert "--no-such-option" in refused(*command, "--no-such-option")
+    assert "listen" in refused(*command, "--listen", "nowhere")
+    config = tmp_path / "weft.toml"
+    config.write_text("no-such-key = 5\n")
+    assert "no-such-key" in refused(*command, "--config", config)
+    assert "missing.toml" in refused(*command, "--config", tmp_path / "missing.toml")
+    assert "--data" in refused(BIN / program, *required)
+    assert not (tmp_path / "d").exists()
+
+
+def test_bad_options_of_the_cli():
+    assert "nonsense" in refused(BIN / "weft", "nonsense")
+    assert "--no-such-option" in refused(BIN / "weft", "status", "--no-such-option")
 
 
 def test_help_and_version():
