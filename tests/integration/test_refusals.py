@@ -98,7 +98,8 @@ def test_wrong_peers_harm_nobody(cluster):
     write_file(mount / "f", seeded_bytes(1, 2 * CHUNK))
     idle = [socket.create_connection((a.split(":")[0], int(a.split(":")[1]))) for a in wires * 5]
     for address in wires:
-        talk(address, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", half_close=False)
+        talk(address, b"GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\nAccept: */*\r\n\r\n",
+             half_close=False)
         talk(address, b"WEFT" + b"\xff" * 36, half_close=False)
         talk(address, b"WEFT\x01\x01")  # a header that never comes to its end
         talk(address, b"")
