@@ -1,9 +1,8 @@
 """A WeftFS cluster of real daemons and real mounts in a directory of its own.
 
 Ports are free ones and stay the same over restarts. Everything that is started here ends with this
-process, however that ends (PR_SET_PDEATHSIG). Every wait polls against a generous deadline.
+process, however that ends (see launcher.py). Every wait polls against a generous deadline.
 """
-import ctypes
 import json
 import os
 import pathlib
@@ -13,6 +12,8 @@ import signal
 import socket
 import subprocess
 import time
+
+import launcher
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("WEFT_BUILD", ROOT / "build" / "release")).resolve()
@@ -74,14 +75,6 @@ class Port:
         self._socket.close()
 
 
-_libc = ctypes.CDLL(None, use_errno=True)
-PR_SET_PDEATHSIG = 1
-
-
-def _die_with_parent():
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def environment(**more):
     """Ours, without settings that our programs would read as options, plus `more`."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("WEFT_")}
@@ -117,10 +110,7 @@ class Program:
 
     def start(self):
         assert self.process is None, f"{self.name} runs already"
-        with open(self.log, "ab") as log, open(self.output, "wb") as output:
-            self.process = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=log,
-                env=environment(), preexec_fn=_die_with_parent, cwd=self.log.parent)
+        self.process = launcher.Process(self.command, self.log, self.output, environment())
         Program.running.add(self)
         return self
 
@@ -141,12 +131,12 @@ class Program:
 
     def kill(self):
         """kill -9, and waits until it is gone."""
-        self.process.kill()
+        self.process.send_signal(signal.SIGKILL)
         self._forget()
 
     def stop(self):
         """SIGTERM; it must end by itself, and well."""
-        self.process.terminate()
+        self.process.send_signal(signal.SIGTERM)
         code = self._forget()
         assert code == 0, f"{self.name} exited with {code}:\n{self.log_text()[-3000:]}"
 
