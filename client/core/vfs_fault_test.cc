@@ -229,12 +229,11 @@ TEST_F(VfsFaultTest, AMapThatMovedIsFetched) {
   ASSERT_TRUE(vfs->Flush(file).ok());
   // The servers know a newer map; then the client gets it. Chunks live elsewhere in it, so only
   // what is written from now on is looked at.
-  cluster_.SetFault(Fault::kStaleMap);
+  for (size_t i = 0; i < cluster_.storage_count(); ++i) cluster_.storage(i).SetMapEpoch(2);
   Write(*vfs, file, 0, Text(12, 6 * kChunk));
   std::thread flush([&] { EXPECT_TRUE(vfs->Flush(file).ok()); });
   WaitFor([&] { return cluster_.metadata().calls(proto::GET_CLUSTER_MAP) >= 2; });
-  cluster_.PublishMap(1);
-  cluster_.SetFault(Fault::kNone);
+  cluster_.PublishMap(1);  // epoch 2
   flush.join();
   EXPECT_TRUE(Holds(*vfs, file, Text(12, 6 * kChunk)));
 }

@@ -207,7 +207,7 @@ TEST(VfsModelTest, RandomOperationsWhileServersComeAndGo) {
     std::mt19937_64 random(seed);
     while (!done) {
       FakeStorage& storage = cluster.storage(random() % cluster.storage_count());
-      switch (random() % 5) {
+      switch (random() % 4) {
         case 0:
           cluster.metadata().Stop();
           cluster.metadata().Start();
@@ -220,11 +220,8 @@ TEST(VfsModelTest, RandomOperationsWhileServersComeAndGo) {
         case 2:
           storage.SetFault(FakeStorage::Fault::kBusy);
           break;
-        case 3:
-          storage.SetFault(FakeStorage::Fault::kCorruptOnce);
-          break;
         default:
-          storage.RefuseChecksums(2);
+          storage.SetFault(FakeStorage::Fault::kCorruptOnce);
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(random() % 20));
       for (size_t i = 0; i < cluster.storage_count(); ++i) {

@@ -60,6 +60,17 @@ void FakeStorage::RefuseChecksums(int count) {
   refuse_checksums_ = count;
 }
 
+void FakeStorage::SetMapEpoch(uint64_t epoch) {
+  MutexLock lock(&mutex_);
+  map_epoch_ = epoch;
+}
+
+absl::Status FakeStorage::Check(const proto::Route& route) const {
+  if (route.target_id() != target_id_) return PosixError(ENXIO, "another target");
+  if (route.map_epoch() < map_epoch_) return PosixError(ESTALE, "the map is old");
+  return absl::OkStatus();
+}
+
 void FakeStorage::SetDurabilityId(std::string id) {
   MutexLock lock(&mutex_);
   durability_id_ = std::move(id);
@@ -128,9 +139,6 @@ bool FakeStorage::Fail(const wire::Request& request, wire::Responder& responder)
     case Fault::kIoError:
       responder.Error(PosixError(EIO, "the disk is broken"));
       return true;
-    case Fault::kStaleMap:
-      responder.Error(PosixError(ESTALE, "the map is old"));
-      return true;
     case Fault::kBusy:
       responder.Error(PosixError(EAGAIN, "busy"));
       return true;
@@ -144,9 +152,7 @@ void FakeStorage::Read(const wire::Request& wire_request, wire::Responder& respo
   if (const auto status = wire::ParseMessage(wire_request, &request); !status.ok()) {
     return responder.Error(status);
   }
-  if (request.route().target_id() != target_id_) {
-    return responder.Error(PosixError(ENXIO, "another target"));
-  }
+  if (const auto status = Check(request.route()); !status.ok()) return responder.Error(status);
   proto::ReadChunkReply reply;
   const uint64_t begin = request.offset_bytes() / kBlockBytes * kBlockBytes;
   const uint64_t end =
@@ -174,9 +180,7 @@ void FakeStorage::Write(const wire::Request& wire_request, wire::Responder& resp
   if (const auto status = wire::ParseMessage(wire_request, &request); !status.ok()) {
     return responder.Error(status);
   }
-  if (request.route().target_id() != target_id_) {
-    return responder.Error(PosixError(ENXIO, "another target"));
-  }
+  if (const auto status = Check(request.route()); !status.ok()) return responder.Error(status);
   const std::span<const std::byte> data = wire_request.payload;
   const auto crcs = Crc32cOfPieces(request.offset_bytes(), data);
   const bool matches = std::equal(crcs.begin(), crcs.end(), request.piece_crc32c().begin(),

@@ -25,7 +25,6 @@ class FakeStorage final : public wire::Handler {
     kHang,           // everything waits until the fault is changed
     kCorruptOnce,    // reads by sendfile are damaged, copies are not
     kCorruptAlways,  // all reads are damaged
-    kStaleMap,       // everything answers ESTALE
     kBusy,           // everything answers EAGAIN
   };
 
@@ -42,6 +41,8 @@ class FakeStorage final : public wire::Handler {
   void SetFault(Fault fault) WEFT_EXCLUDES(mutex_);
   // The next `count` writes answer EBADMSG.
   void RefuseChecksums(int count) WEFT_EXCLUDES(mutex_);
+  // It knows the map of that epoch: requests by older ones answer ESTALE.
+  void SetMapEpoch(uint64_t epoch) WEFT_EXCLUDES(mutex_);
   // As after the machine's restart.
   void SetDurabilityId(std::string id) WEFT_EXCLUDES(mutex_);
 
@@ -68,6 +69,8 @@ class FakeStorage final : public wire::Handler {
 
   // True where the fault has answered the request.
   bool Fail(const wire::Request& request, wire::Responder& responder) WEFT_REQUIRES(mutex_);
+  // ESTALE or ENXIO where the request went astray.
+  [[nodiscard]] absl::Status Check(const proto::Route& route) const WEFT_REQUIRES(mutex_);
   void Read(const wire::Request& request, wire::Responder& responder) WEFT_REQUIRES(mutex_);
   void Write(const wire::Request& request, wire::Responder& responder) WEFT_REQUIRES(mutex_);
   void Punch(const wire::Request& request, wire::Responder& responder) WEFT_REQUIRES(mutex_);
@@ -83,6 +86,7 @@ class FakeStorage final : public wire::Handler {
   std::string address_ WEFT_GUARDED_BY(mutex_) = "127.0.0.1:0";
   Fault fault_ WEFT_GUARDED_BY(mutex_) = Fault::kNone;
   int refuse_checksums_ WEFT_GUARDED_BY(mutex_) = 0;
+  uint64_t map_epoch_ WEFT_GUARDED_BY(mutex_) = 0;
   std::string durability_id_ WEFT_GUARDED_BY(mutex_) = "first";
   std::map<Key, Chunk> chunks_ WEFT_GUARDED_BY(mutex_);
   std::map<int, uint64_t> calls_ WEFT_GUARDED_BY(mutex_);
