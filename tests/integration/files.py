@@ -57,15 +57,17 @@ def check_file_soon(path, expected):
         raise
 
 
-def check_same_tree(source, copy, one_link=True):
+def check_same_tree(source, copy):
     """Names, types, modes, owners, times, link targets and bytes."""
     run("diff", "-r", "--no-dereference", source, copy, timeout=600)
-    form = "%P %y %m %U %G %l" + ("" if one_link else " %n")
     listing = {}
     for root in (source, copy):
-        lines = run("find", root, "-mindepth", "1", "-printf", form + " %T@\\n", timeout=600).stdout
-        listing[root] = sorted(lines.splitlines())
-    assert listing[source] == listing[copy]
+        lines = run("find", root, "-mindepth", "1", "-printf", "%P %y %m %U %G %l %T@\\n",
+                    timeout=600).stdout.splitlines()
+        listing[root] = sorted(lines)
+    missing = [line for line in listing[source] if line not in set(listing[copy])]
+    extra = [line for line in listing[copy] if line not in set(listing[source])]
+    assert not missing and not extra, f"only in {source}: {missing[:5]}; in {copy}: {extra[:5]}"
 
 
 def copy_some(source, destination, limit):

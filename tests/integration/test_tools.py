@@ -31,7 +31,7 @@ def test_sqlite(home):
 def test_tar_and_rsync(home, scratch, mount_a):
     source = scratch / "tools-tree"
     copy_some(pathlib.Path("/usr/share/doc"), source, 10 * MIB)
-    run("tar", "-C", source.parent, "-cf", home / "tree.tar", source.name)
+    run("tar", "-C", source.parent, "--format=posix", "-cf", home / "tree.tar", source.name)
     (home / "out").mkdir()
     run("tar", "-C", home / "out", "-xf", home / "tree.tar")
     check_same_tree(source, home / "out" / source.name)
