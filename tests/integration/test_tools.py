@@ -71,10 +71,10 @@ def test_a_build_with_cmake(home):
 
 
 @pytest.mark.parametrize("engine", ("psync", "mmap"))
-def test_fio_verify(home, mount_a, engine):
+def test_fio_verify(home, mount_a, scratch, engine):
     job = ["fio", "--name=verify", f"--directory={home}", "--size=64m", f"--ioengine={engine}",
            "--verify=crc32c", "--verify_fatal=1", "--numjobs=2", "--bsrange=4k-256k",
            "--rw=randwrite", "--randseed=17", "--group_reporting"]
-    run(*job, timeout=300)
+    run(*job, timeout=300, cwd=scratch)  # fio leaves its state there
     mount_a.remount()
-    run(*job, "--verify_only", timeout=300)
+    run(*job, "--verify_only", timeout=300, cwd=scratch)
