@@ -466,6 +466,7 @@ TEST_F(MountedTest, UnmountEndsAlsoABusyMount) {
   const absl::Status status = session_->Unmount();
   EXPECT_TRUE(status.ok()) << status;
   session_->WaitForEnd();
+  session_.reset();
   EXPECT_EQ(::write(file.get(), "y", 1), -1);
 }
 
@@ -478,6 +479,7 @@ TEST_F(MountedTest, UnmountWritesMappedPagesFirst) {
   static_cast<char*>(memory)[10] = 'b';
   EXPECT_TRUE(session_->Unmount().ok());
   session_->WaitForEnd();
+  session_.reset();  // until then, calls on what is still open wait
   ::munmap(memory, 4096);
   const auto opened = vfs_.Open({}, inode, {});
   ASSERT_TRUE(opened.ok());
@@ -488,6 +490,17 @@ TEST_F(MountedTest, UnmountWritesMappedPagesFirst) {
     read.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
   }
   EXPECT_EQ(read, "b");
+}
+
+TEST_F(MountedTest, UnmountEndsADetachedMount) {
+  WriteFile("file", "x");
+  const UniqueFd file = Open("file", O_RDWR);
+  ASSERT_EQ(::umount2(mount_point_.c_str(), MNT_DETACH), 0);
+  EXPECT_EQ(::write(file.get(), "y", 1), 1);  // still served
+  EXPECT_TRUE(session_->Unmount().ok());
+  session_->WaitForEnd();
+  session_.reset();
+  EXPECT_EQ(::write(file.get(), "z", 1), -1);
 }
 
 TEST(SessionTest, UnknownMountFlagsAreRefused) {

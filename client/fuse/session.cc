@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <string_view>
 
@@ -26,6 +27,9 @@ constexpr uint32_t kMaxRequestBytes = 1u << 20;  // of one read or write
 // ahead at once. The kernel holds back above the second figure.
 constexpr uint32_t kMaxBackgroundRequests = 256;
 constexpr uint32_t kCongestionThreshold = 192;
+
+// For which a busy mount that is unmounted waits until mapped pages are written.
+constexpr std::chrono::milliseconds kMaxDrain{10'000};
 
 constexpr uint32_t kWanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC |
                              FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS |
@@ -81,6 +85,16 @@ absl::Status LibfuseError(std::string_view what) {
                                       reason.empty() ? "libfuse gives no reason" : reason));
 }
 
+// Closes what `device` is open to, and puts in its place a pipe that nobody reads. libfuse takes
+// the error that poll(2) reports of it for a mount that has ended, and unmounts nothing.
+void EndConnection(int device) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return;
+  ::close(ends[0]);
+  ::dup3(ends[1], device, O_CLOEXEC);
+  ::close(ends[1]);
+}
+
 absl::Status WriteTo(const std::string& path, std::string_view text) {
   const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!file.is_open()) return LastError("open " + path);
@@ -115,9 +129,12 @@ Session::~Session() {
     const absl::Status status = Unmount();
     if (!status.ok()) spdlog::error("{}", MessageOf(status));
   }
-  workers_.reset();
+  // While there are threads that serve what a call in progress may wait for.
   invalidation_->Close();
-  // The connection has ended: this only closes its descriptor.
+  workers_.reset();
+  // A mount that was detached is left alone: what is at its mount point now is not ours.
+  if (detached_) EndConnection(fuse_session_fd(session_.get()));
+  // Closes the descriptor, whereupon the kernel fails what is still asked.
   fuse_session_unmount(session_.get());
 }
 
@@ -164,24 +181,29 @@ bool Session::IsAtMountPoint() const {
 absl::Status Session::Unmount() {
   if (!IsAtMountPoint()) {
     spdlog::warn("{} is detached already; its open files fail from now on", options_.mount_point);
-    return Abort();
+    StopServing();
+    return absl::OkStatus();
   }
-  WriteMappedPages();
   const absl::Status status = fuse::Unmount(options_.mount_point, UnmountMode::kNormal);
   if (ErrnoOf(status) != EBUSY) return status;
   spdlog::warn("{} is in use; its open files fail from now on", options_.mount_point);
-  return fuse::Unmount(options_.mount_point, UnmountMode::kForce);
+  WriteMappedPages();
+  WEFT_RETURN_IF_ERROR(fuse::Unmount(options_.mount_point, UnmountMode::kLazy));
+  StopServing();
+  return absl::OkStatus();
 }
 
-void Session::WriteMappedPages() const {
+void Session::WriteMappedPages() {
   const UniqueFd root(::open(options_.mount_point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (root.is_open() && ::syncfs(root.get()) != 0) {
-    spdlog::error("{}", MessageOf(LastError("write out mapped pages")));
-  }
+  // The kernel only sends the pages: it does not wait for the answers.
+  if (root.is_open() && ::syncfs(root.get()) == 0 && workers_->Drain(kMaxDrain)) return;
+  spdlog::error("what was changed in mapped memory may not have been written");
 }
 
-absl::Status Session::Abort() const {
-  return WriteTo(absl::StrCat("/sys/fs/fuse/connections/", minor(device_), "/abort"), "1");
+void Session::StopServing() {
+  detached_ = true;
+  invalidation_->Close();
+  workers_->Stop();
 }
 
 }  // namespace weft::fuse

@@ -6,6 +6,7 @@
 #include <absl/status/statusor.h>
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -45,7 +46,8 @@ class Session {
   // Returns when the file system has been unmounted, by whomever.
   void WaitForEnd();
 
-  // Writes out what mappings changed and unmounts. Where files are open, they fail from then on.
+  // Unmounts. A mount in use is detached and no longer served: calls on what is open wait for the
+  // end of this object, and then fail. What was changed in mapped memory is written out before.
   [[nodiscard]] absl::Status Unmount();
 
   // Where stale caches are told; may outlive the session.
@@ -61,14 +63,15 @@ class Session {
   [[nodiscard]] absl::Status AskForRoot();
   void SetKernelReadAhead() const;
   [[nodiscard]] bool IsAtMountPoint() const;
-  void WriteMappedPages() const;
-  [[nodiscard]] absl::Status Abort() const;
+  void WriteMappedPages();
+  void StopServing();
 
   const SessionOptions options_;
   const std::unique_ptr<fuse_session, Deleter> session_;
   const std::shared_ptr<Invalidation> invalidation_;
   std::unique_ptr<Workers> workers_;  // set by Start
   dev_t device_ = 0;                  // set by Start; 0: not mounted
+  std::atomic<bool> detached_ = false;
 };
 
 }  // namespace weft::fuse

@@ -2,12 +2,15 @@
 
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <poll.h>
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <system_error>
@@ -18,6 +21,9 @@ namespace weft::fuse {
 namespace {
 
 constexpr char kDevice[] = "/dev/fuse";
+constexpr int kWakeSignal = SIGUSR1;
+// A signal that comes just before the thread waits is lost: it is sent again.
+constexpr std::chrono::milliseconds kWakeAgain{5};
 
 // The calling thread's own descriptor of the connection; -1: it uses the session's. A reply must go
 // over the descriptor that its request came from, and operations answer on the thread that read.
@@ -44,6 +50,13 @@ UniqueFd CloneDevice(int session_fd) {
   return clone;
 }
 
+// Interrupts a system call, and does nothing else.
+void TakeWakeSignal() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) {};
+  ::sigaction(kWakeSignal, &action, nullptr);
+}
+
 // libfuse allocates it with the first request.
 struct RequestBuffer {
   fuse_buf buffer = {};
@@ -56,17 +69,18 @@ Workers::Workers(fuse_session* session, uint32_t max_threads)
     : session_(session), max_threads_(max_threads) {
   constexpr fuse_custom_io kIo = {.writev = WriteDevice, .read = ReadDevice};
   fuse_session_custom_io(session_, &kIo, fuse_session_fd(session_));
+  TakeWakeSignal();
   StartOne();
 }
 
 Workers::~Workers() {
-  WaitForEnd();
-  std::vector<std::thread> threads;
+  Stop();
+  std::deque<Worker> workers;
   {
     MutexLock lock(&mutex_);
-    threads.swap(threads_);
+    workers.swap(workers_);
   }
-  for (std::thread& thread : threads) thread.join();
+  for (Worker& worker : workers) worker.thread.join();
 }
 
 void Workers::WaitForEnd() {
@@ -74,38 +88,85 @@ void Workers::WaitForEnd() {
   while (serving_ > 0) ended_.Wait(&mutex_);
 }
 
+bool Workers::Drain(std::chrono::milliseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  // What was read before the queue was seen empty is answered once all threads have come round;
+  // what the kernel held back (its bound on background requests) may have come meanwhile.
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (RequestsWait()) {
+      std::this_thread::sleep_for(kWakeAgain);
+      continue;
+    }
+    if (AllReach(round_.fetch_add(1) + 1, deadline) && !RequestsWait()) return true;
+  }
+  return false;
+}
+
+void Workers::Stop() {
+  fuse_session_exit(session_);
+  AllReach(UINT64_MAX, std::chrono::steady_clock::time_point::max());
+}
+
+bool Workers::AllReach(uint64_t round, std::chrono::steady_clock::time_point deadline) {
+  while (!WakeBehind(round)) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(kWakeAgain);
+  }
+  return true;
+}
+
+bool Workers::WakeBehind(uint64_t round) {
+  MutexLock lock(&mutex_);
+  bool none = true;
+  for (Worker& worker : workers_) {
+    if (worker.round.load() >= round) continue;
+    none = false;
+    ::pthread_kill(worker.thread.native_handle(), kWakeSignal);
+  }
+  return none;
+}
+
+bool Workers::RequestsWait() const {
+  pollfd device = {.fd = fuse_session_fd(session_), .events = POLLIN};
+  return ::poll(&device, 1, 0) > 0 && (device.revents & POLLIN) != 0;
+}
+
 void Workers::StartOne() {
   MutexLock lock(&mutex_);
-  if (threads_.size() >= max_threads_) return;
+  if (workers_.size() >= max_threads_) return;
   waiting_.fetch_add(1, std::memory_order_relaxed);
+  Worker& worker = workers_.emplace_back();
   try {
-    threads_.emplace_back([this] { Serve(); });
+    worker.thread = std::thread([this, &worker] { Serve(worker); });
     ++serving_;
   } catch (const std::system_error& error) {
+    workers_.pop_back();
     waiting_.fetch_sub(1, std::memory_order_relaxed);
-    spdlog::warn("{} threads serve requests, and no more can be started: {}", threads_.size(),
+    spdlog::warn("{} threads serve requests, and no more can be started: {}", workers_.size(),
                  error.what());
   }
 }
 
-void Workers::Serve() {
+void Workers::Serve(Worker& self) {
   const UniqueFd device = CloneDevice(fuse_session_fd(session_));
   own_device = device.get();
-  ServeRequests();
+  ServeRequests(self);
   own_device = -1;
-  Leave();
+  Leave(self);
 }
 
-void Workers::ServeRequests() {
+void Workers::ServeRequests(Worker& self) {
   RequestBuffer request;
-  while (fuse_session_exited(session_) == 0) {
+  for (;;) {
+    self.round.store(round_.load());
+    if (fuse_session_exited(session_) != 0) return;
     const int size = fuse_session_receive_buf(session_, &request.buffer);
     if (size == -EINTR || size == -EAGAIN) continue;
     if (size <= 0) {
       // 0: unmounted. Anything else: the connection is of no more use.
       if (size < 0) spdlog::error("reading requests from the kernel: {}", std::strerror(-size));
       fuse_session_exit(session_);
-      break;
+      return;
     }
     if (waiting_.fetch_sub(1, std::memory_order_relaxed) == 1) StartOne();
     fuse_session_process_buf(session_, &request.buffer);
@@ -113,7 +174,8 @@ void Workers::ServeRequests() {
   }
 }
 
-void Workers::Leave() {
+void Workers::Leave(Worker& self) {
+  self.round.store(UINT64_MAX);
   MutexLock lock(&mutex_);
   if (--serving_ == 0) ended_.SignalAll();
 }
