@@ -142,13 +142,18 @@ uint32_t File::CountClose(bool for_writing) {
   return writers_ + readers_;
 }
 
-std::optional<proto::OpenRecord> File::open_record() const {
+std::vector<proto::OpenRecord> File::open_records() const {
   MutexLock lock(&mutex_);
-  if (writers_ + readers_ == 0) return std::nullopt;
-  proto::OpenRecord record;
-  record.set_inode_id(inode_.value());
-  record.set_for_writing(writers_ > 0);
-  return record;
+  std::vector<proto::OpenRecord> records;
+  for (const bool for_writing : {false, true}) {
+    const uint32_t count = for_writing ? writers_ : readers_;
+    if (count == 0) continue;
+    proto::OpenRecord& record = records.emplace_back();
+    record.set_inode_id(inode_.value());
+    record.set_for_writing(for_writing);
+    record.set_count(count);
+  }
+  return records;
 }
 
 bool File::ChangedByOthers(Pages pages) {
@@ -221,7 +226,7 @@ void File::CommitBehind() {
   }
   MutexLock lock(&mutex_);
   committing_ = false;
-  dirty_since_ = Clock::now();
+  if (dirty_since_) dirty_since_ = Clock::now();
 }
 
 void File::RefreshIfOlder(milliseconds age) {

@@ -24,6 +24,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "client/core/durability.h"
 #include "client/core/gate.h"
@@ -80,8 +81,8 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   void CountOpen(bool for_writing) WEFT_EXCLUDES(mutex_);
   // Opens that are left.
   uint32_t CountClose(bool for_writing) WEFT_EXCLUDES(mutex_);
-  // Nothing where it is not open.
-  [[nodiscard]] std::optional<proto::OpenRecord> open_record() const WEFT_EXCLUDES(mutex_);
+  // How it is open, with counts: one record for reading, one for writing.
+  [[nodiscard]] std::vector<proto::OpenRecord> open_records() const WEFT_EXCLUDES(mutex_);
   // Others changed the data since pages of it were cached last. `kClear`: no pages are left now.
   enum class Pages { kKeep, kClear };
   bool ChangedByOthers(Pages pages) WEFT_EXCLUDES(mutex_);

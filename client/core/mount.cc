@@ -91,7 +91,7 @@ Session::Hooks MountedVfs::MakeHooks() {
   hooks.opens = [this] {
     std::vector<proto::OpenRecord> opens;
     for (const auto& file : files_.All()) {
-      if (auto record = file->open_record()) opens.push_back(*std::move(record));
+      for (auto& record : file->open_records()) opens.push_back(std::move(record));
     }
     return opens;
   };

@@ -56,15 +56,19 @@ TEST_F(VfsFaultTest, CallsWaitForTheMetadataServerAndOpensAreReported) {
   auto vfs = cluster_.Mount();
   const HandleId file = Create(*vfs, "a");
   Write(*vfs, file, 0, "hello");
+  const HandleId second = Open(*vfs, "a");
+  const HandleId third = Open(*vfs, "a");
   cluster_.metadata().Stop();
   std::thread flush([&] { EXPECT_TRUE(vfs->Fsync(file).ok()); });
   std::this_thread::sleep_for(milliseconds(50));  // only makes it likely that the flush waits
   cluster_.metadata().SetServerStart(2);
   cluster_.metadata().Start();
   flush.join();
-  WaitFor([&] { return cluster_.metadata().reported_opens() == 1; });
+  WaitFor([&] { return cluster_.metadata().reported_opens() == 3; });
   EXPECT_TRUE(Holds(*vfs, file, "hello"));
   EXPECT_EQ(cluster_.metadata().AttrOf("a").size_bytes(), 5u);
+  EXPECT_TRUE(vfs->Release(second).ok());
+  EXPECT_TRUE(vfs->Release(third).ok());
 }
 
 TEST_F(VfsFaultTest, AfterTheIoTimeoutAnErrorIsToldOnceToEachHandle) {

@@ -1,11 +1,13 @@
 """Daemons and clients killed with kill -9 in the middle of work: nothing acknowledged is lost."""
+import json
 import os
 import signal
 import threading
+import time
 
 import pytest
 
-from cluster import CHUNK, SANITIZED
+from cluster import CHUNK, SANITIZED, wait_for
 from files import check_file, first_difference, read_file, seeded_bytes, write_file
 from writers import Writers
 
@@ -126,6 +128,34 @@ def test_open_files_go_on_after_restarts(cluster):
         os.fsync(gone.fileno())
         assert os.pread(gone.fileno(), 5, 0) == b"still"
     check_file(mount / "kept", data[:CHUNK] + b"changed" + data[CHUNK + 7:])
+
+
+def test_every_open_of_an_unlinked_file_counts_after_a_restart(make_cluster):
+    """Closing one descriptor of several does not end the file for the others."""
+    cluster = make_cluster(nodes=1, metadata_options=("--session-ttl", "2s")).start()
+    mount = cluster.mount()
+    data = seeded_bytes(6, 2 * CHUNK)
+    write_file(mount / "gone", data)
+    modes = (os.O_RDONLY, os.O_RDONLY, os.O_RDWR, os.O_RDWR)
+    descriptors = [os.open(mount / "gone", mode) for mode in modes]
+    os.unlink(mount / "gone")
+    cluster.metadata.kill()
+    cluster.metadata.start().wait_listening()
+
+    def status():
+        return json.loads(cluster.weft("status", "--server", cluster.server, "--json").stdout)
+
+    wait_for(lambda: [session["open_files"] for session in status()["sessions"]] == [1],
+             "the mount to report what it has open")
+    time.sleep(4)  # what is forgotten is deleted once the grace period, a TTL, is over
+    while len(descriptors) > 1:
+        os.close(descriptors.pop())
+        time.sleep(1)  # the kernel tells of a close later
+        assert status()["inodes"] == 2, f"deleted while {len(descriptors)} are open"
+        os.posix_fadvise(descriptors[0], 0, 0, os.POSIX_FADV_DONTNEED)
+        assert os.pread(descriptors[0], len(data), 0) == data
+    os.close(descriptors.pop())
+    wait_for(lambda: status()["inodes"] == 1, "its deletion")
 
 
 def test_graceful_restart_of_everything(cluster):

@@ -86,7 +86,9 @@ int FakeMetadata::open_count() const {
 
 size_t FakeMetadata::reported_opens() const {
   MutexLock lock(&mutex_);
-  return reported_.size();
+  size_t opens = 0;
+  for (const auto& [open, count] : reported_) opens += count;
+  return opens;
 }
 
 size_t FakeMetadata::session_count() const {
@@ -209,7 +211,7 @@ absl::Status FakeMetadata::KeepAlive(const proto::KeepAliveRequest& request,
   reply->set_server_start(server_start_);
   reply->set_map_epoch(map_.epoch());
   for (const proto::OpenRecord& open : request.opens()) {
-    reported_.insert(open.inode_id());
+    reported_[{open.inode_id(), open.for_writing()}] = open.count();
     if (!inodes_.contains(open.inode_id())) reply->add_lost_inodes(open.inode_id());
   }
   return absl::OkStatus();

@@ -51,7 +51,7 @@ class FakeMetadata final : public wire::Handler {
   [[nodiscard]] uint64_t calls(proto::MetadataMethod method) const WEFT_EXCLUDES(mutex_);
   // What the server has of a file; inode_id 0 where there is none of that name.
   [[nodiscard]] proto::Attr AttrOf(const std::string& name) const WEFT_EXCLUDES(mutex_);
-  // Opens that are counted now, of all inodes, and inodes reported open since the last restart.
+  // Opens that are counted now, of all inodes, and those reported since the last restart.
   [[nodiscard]] int open_count() const WEFT_EXCLUDES(mutex_);
   [[nodiscard]] size_t reported_opens() const WEFT_EXCLUDES(mutex_);
   [[nodiscard]] size_t session_count() const WEFT_EXCLUDES(mutex_);
@@ -136,7 +136,7 @@ class FakeMetadata final : public wire::Handler {
   std::map<std::pair<uint64_t, uint64_t>, Answer> kept_ WEFT_GUARDED_BY(mutex_);
   std::map<std::string, uint64_t> names_ WEFT_GUARDED_BY(mutex_);
   std::map<uint64_t, Inode> inodes_ WEFT_GUARDED_BY(mutex_);
-  std::set<uint64_t> reported_ WEFT_GUARDED_BY(mutex_);
+  std::map<std::pair<uint64_t, bool>, uint32_t> reported_ WEFT_GUARDED_BY(mutex_);
   std::map<int, uint64_t> calls_ WEFT_GUARDED_BY(mutex_);
   uint64_t last_id_ WEFT_GUARDED_BY(mutex_) = 100;
 };
