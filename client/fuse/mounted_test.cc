@@ -40,9 +40,8 @@ constexpr std::chrono::seconds kDeadline{60};
 class MountedTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (::geteuid() != 0 || ::access("/dev/fuse", R_OK | W_OK) != 0) {
-      GTEST_SKIP() << "needs root and /dev/fuse";
-    }
+    ASSERT_EQ(::geteuid(), 0u) << "needs root";
+    ASSERT_EQ(::access("/dev/fuse", R_OK | W_OK), 0) << "needs /dev/fuse";
     char directory[] = "/tmp/weft-mounted-test-XXXXXX";
     ASSERT_NE(::mkdtemp(directory), nullptr);
     mount_point_ = directory;
