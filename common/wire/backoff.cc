@@ -23,12 +23,15 @@ uint64_t NextRandom(uint64_t& state) {
 Backoff::Backoff(TimePoint deadline, milliseconds first, milliseconds most)
     : deadline_(deadline),
       next_(std::max(first, milliseconds(1))),
-      most_(std::max(most, milliseconds(1))),
-      random_(std::random_device{}()) {
+      most_(std::max(most, milliseconds(1))) {
   next_ = std::min(next_, most_);
 }
 
 milliseconds Backoff::Next() {
+  if (!is_seeded_) {
+    random_ = std::random_device{}();
+    is_seeded_ = true;
+  }
   // Between a half and all of it: callers that failed together do not come back together.
   const auto least = static_cast<uint64_t>((next_.count() + 1) / 2);
   const auto range = static_cast<uint64_t>(next_.count()) - least + 1;

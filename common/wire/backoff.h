@@ -27,7 +27,8 @@ class Backoff {
   TimePoint deadline_;
   std::chrono::milliseconds next_;
   std::chrono::milliseconds most_;
-  uint64_t random_;
+  uint64_t random_ = 0;
+  bool is_seeded_ = false;  // at the first wait: most calls need none, and it takes microseconds
 };
 
 }  // namespace weft::wire
