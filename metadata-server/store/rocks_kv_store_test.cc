@@ -98,6 +98,7 @@ TEST_F(RocksKvStoreTest, KeepsWhatWasCommittedBeforeKill9) {
           if (!Put(**store, std::to_string(i), "value").ok()) _exit(2);
         }
         std::ofstream(shared_path + ".id") << (*store)->durability_id();
+        fs::remove_all(directory_.path());  // the child's own one, which it does not use
         ::kill(::getpid(), SIGKILL);
       },
       testing::KilledBySignal(SIGKILL), "");

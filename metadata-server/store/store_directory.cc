@@ -133,7 +133,7 @@ absl::Status StoreDirectory::Write(StoreIdentity identity) {
                      {"ready", identity.ready},
                      {"boot_id", identity.boot_id},
                      {"durability_id", identity.durability_id}};
-  WEFT_RETURN_IF_ERROR(WriteDurably(path_ + kNewIdentityName, text.dump(2) + "\n"));
+  WEFT_RETURN_IF_ERROR(WriteDurably(path_ + kNewIdentityName, text.dump() + "\n"));
   if (::rename((path_ + kNewIdentityName).c_str(), (path_ + kIdentityName).c_str()) != 0) {
     return LastError("rename to " + path_ + kIdentityName);
   }
