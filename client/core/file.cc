@@ -162,13 +162,19 @@ bool File::ChangedByOthers(Pages pages) {
 }
 
 void File::SessionLost() {
+  const absl::Status error = PosixError(EIO, "the session was lost before the data was written");
+  {
+    // Before anything goes: a commit in progress must see that bytes of a move may be missing.
+    MutexLock lock(&mutex_);
+    if (HasUncommittedLocked() || !buffer_.empty()) errors_.Keep(error);
+  }
   bool any = buffer_.Discard();
   MutexLock lock(&mutex_);
   any = any || inline_.has_dirty();
   inline_.DropDirty();
   inline_.Forget();
   heard_ = {};
-  if (any) errors_.Keep(PosixError(EIO, "the session was lost before the data was written"));
+  if (any) errors_.Keep(error);  // also what was written since
 }
 
 void File::SetLost() {
@@ -177,12 +183,22 @@ void File::SetLost() {
 }
 
 bool File::GiveUp() {
+  const Gate::Pass pass(&gate_, Gate::Mode::kAlone);  // who opens it now writes later
   MutexLock turn(&turn_);
+  {
+    MutexLock lock(&mutex_);
+    if (readers_ + writers_ > 0) return false;
+  }
   bool any = buffer_.Discard();
   MutexLock lock(&mutex_);
   any = any || HasUncommittedLocked();
   inline_.DropDirty();
   if (const auto state = buffer_.uncommitted()) buffer_.Committed(*state);
+  if (moving_) {
+    // Where the file's start was overwritten, the server's inline bytes are all that is left.
+    moving_->based = false;
+    moving_->ours = IntervalSet();
+  }
   return any;
 }
 

@@ -91,7 +91,8 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   void SessionLost() WEFT_EXCLUDES(mutex_);
   // The inode does not exist any more: writes fail from now on.
   void SetLost() WEFT_EXCLUDES(mutex_);
-  // Gives up what could not be written out or committed. True if there was something.
+  // Gives up what could not be written out or committed, unless the file is open again. True if
+  // there was something.
   bool GiveUp() WEFT_EXCLUDES(mutex_, turn_);
   // Starts what is due: writing out what is a second old, committing sizes, dropping what was read
   // ahead long ago. Does not block. False where nothing is left to watch.

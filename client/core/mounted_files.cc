@@ -150,7 +150,8 @@ absl::Status MountedVfs::Release(HandleId handle) {
     if (!status.ok() && file.GiveUp()) {
       spdlog::error("inode {}: what was not written is lost", file.inode().value());
     }
-    if (file.ChangedByOthers(File::Pages::kKeep)) {
+    // The kernel's pages may have what was lost, too: they must not be kept.
+    if (!status.ok() || file.ChangedByOthers(File::Pages::kKeep)) {
       seen_.Forget(file.inode());
     } else {
       seen_.Remember(file.server_attr());

@@ -251,6 +251,27 @@ TEST_F(VfsFaultTest, ABusyServerIsAskedAgainAndNotHammered) {
   EXPECT_LT(cluster_.StorageCalls(proto::WRITE_CHUNK), 40u);
 }
 
+TEST_F(VfsFaultTest, WhatIsGivenUpInTheMiddleOfAMoveLeavesTheInlineBytes) {
+  auto vfs = cluster_.Mount(impatient_);
+  const HandleId first = Create(*vfs, "a");
+  Write(*vfs, first, 0, "0123456789");
+  ASSERT_TRUE(vfs->Fsync(first).ok());
+  cluster_.SetFault(Fault::kBusy);
+  Write(*vfs, first, 2, "XX");
+  Write(*vfs, first, kChunk, "far");
+  EXPECT_EQ(ErrnoOf(vfs->Release(first)), EIO);
+  cluster_.SetFault(Fault::kNone);
+
+  // Only the one who closed it had anything to lose.
+  const HandleId second = Open(*vfs, "a");
+  Write(*vfs, second, 2 * kChunk, "new");
+  EXPECT_TRUE(vfs->Fsync(second).ok());
+  const std::string bytes = Read(*vfs, second);
+  EXPECT_EQ(bytes.size(), 2 * kChunk + 3);
+  EXPECT_EQ(bytes.substr(0, 10), "0123456789");
+  EXPECT_EQ(bytes.substr(2 * kChunk), "new");
+}
+
 TEST_F(VfsFaultTest, LostDurabilityIsAnErrorOfFsync) {
   auto vfs = cluster_.Mount();
   const HandleId file = Create(*vfs, "a");
