@@ -1,5 +1,6 @@
 #include "client/core/chunk_call.h"
 
+#include <absl/container/flat_hash_map.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -101,6 +102,8 @@ std::vector<ChunkCall*> ChunkCallRunner::TryAll(const ClusterMap* map,
   };
   std::vector<Started> started;
   started.reserve(calls.size());
+  // One wait for a server that hangs is enough: its other calls need not wait for it again.
+  absl::flat_hash_map<std::string, absl::Status> away;
   for (ChunkCall* call : calls) {
     auto destination = map != nullptr ? call->Find(*map)
                                       : PosixError(ENXIO, "no cluster map has been fetched yet");
@@ -111,7 +114,14 @@ std::vector<ChunkCall*> ChunkCallRunner::TryAll(const ClusterMap* map,
     wire::CallSpec spec = call->Prepare(*destination);
     spec.timeout = timeout;
     call->target_ = std::move(destination->target);
-    started.push_back({call, channels_->Get(call->target_.address).Start(spec)});
+    const std::string& address = call->target_.address;
+    if (const auto found = away.find(address); found != away.end()) {
+      started.push_back({call, found->second});
+      continue;
+    }
+    started.push_back({call, channels_->Get(address).Start(spec)});
+    const absl::Status status = started.back().pending.status();
+    if (IsTransport(status)) away.emplace(address, status);
   }
   std::vector<ChunkCall*> again;
   for (Started& one : started) {

@@ -93,6 +93,34 @@ TEST(ChannelTest, ACallThatTakesTooLongTimesOut) {
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(Echo(*channel, std::to_string(i), 1000).ok());
 }
 
+TEST(ChannelTest, AnAnswerThatIsThereIsTakenAfterTheDeadline) {
+  TestHandler handler;
+  const auto server = StartServer(handler);
+  const auto channel = ChannelTo(server->address());
+  ASSERT_TRUE(Echo(*channel, "connects").ok());
+  BytesValue request;
+  request.set_value("early");
+  BytesValue reply;
+  std::vector<std::byte> out = Pattern(100'000);
+  std::vector<std::byte> in(out.size());
+  const iovec sent = Piece(out);
+  const iovec received = Piece(in);
+  auto call = channel->Start({.method = kEcho,
+                              .request = &request,
+                              .payload = {&sent, 1},
+                              .reply = &reply,
+                              .receive = {&received, 1},
+                              .timeout = kShort});
+  ASSERT_TRUE(call.ok()) << call.status();
+  // Another server held this thread up for so long; the answer came in its first moments.
+  std::this_thread::sleep_for(10 * kShort);
+  const auto got = (*call)->Finish();
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(*got, out.size());
+  EXPECT_EQ(in, out);
+  EXPECT_EQ(reply.value(), "early");
+}
+
 TEST(ChannelTest, TheTimeoutIsForTheWholeCall) {
   FakeServer server(1, [](Socket& socket, FrameReceiver&) {
     const auto header =

@@ -55,11 +55,13 @@ absl::Status Socket::LimitWait(int option, Deadline deadline, milliseconds& set)
 
 absl::StatusOr<size_t> Socket::Receive(std::span<std::byte> into, Deadline deadline) {
   for (;;) {
-    WEFT_RETURN_IF_ERROR(LimitWait(SO_RCVTIMEO, deadline, receive_timeout_));
-    const ssize_t got = ::recv(fd(), into.data(), into.size(), 0);
+    const absl::Status wait = LimitWait(SO_RCVTIMEO, deadline, receive_timeout_);
+    if (!wait.ok() && !absl::IsDeadlineExceeded(wait)) return wait;
+    const ssize_t got = ::recv(fd(), into.data(), into.size(), wait.ok() ? 0 : MSG_DONTWAIT);
     if (got > 0) return static_cast<size_t>(got);
     if (got == 0) return Closed();
     if (!WouldBlock() && errno != EINTR) return Failed("recv");
+    if (!wait.ok()) return wait;
   }
 }
 
@@ -75,15 +77,17 @@ absl::StatusOr<size_t> Socket::ReceiveNow(std::span<std::byte> into) {
 
 absl::Status Socket::ReceiveAll(IovecCursor& into, Deadline deadline) {
   while (into.left_bytes() > 0) {
-    WEFT_RETURN_IF_ERROR(LimitWait(SO_RCVTIMEO, deadline, receive_timeout_));
+    const absl::Status wait = LimitWait(SO_RCVTIMEO, deadline, receive_timeout_);
+    if (!wait.ok() && !absl::IsDeadlineExceeded(wait)) return wait;
     const std::span<iovec> pieces = into.Next();
     msghdr message{};
     message.msg_iov = pieces.data();
     message.msg_iovlen = pieces.size();
-    const ssize_t got = ::recvmsg(fd(), &message, MSG_WAITALL);
+    const ssize_t got = ::recvmsg(fd(), &message, wait.ok() ? MSG_WAITALL : MSG_DONTWAIT);
     if (got > 0) into.Advance(static_cast<size_t>(got));
     if (got == 0) return Closed();
     if (got < 0 && !WouldBlock() && errno != EINTR) return Failed("recvmsg");
+    if (got < 0 && !wait.ok()) return wait;
   }
   return absl::OkStatus();
 }

@@ -36,6 +36,8 @@ class Socket {
 
   [[nodiscard]] int fd() const { return fd_.get(); }
 
+  // What has come is received also after the deadline: whoever was held up elsewhere still gets it.
+
   // Waits for something and receives at most `into`.size() bytes of it, and at least one.
   [[nodiscard]] absl::StatusOr<size_t> Receive(std::span<std::byte> into, Deadline deadline);
   // Receives what is there without waiting: 0 where nothing is.
