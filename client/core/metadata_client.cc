@@ -15,7 +15,7 @@ namespace weft::client {
 namespace {
 
 // After so long a try is given up and repeated: the connection may be dead without anybody saying
-// so. Longer than the server may block in a call.
+// so. A cut may take the server longer than this: the repeated request then waits for the same one.
 constexpr std::chrono::milliseconds kTryTimeout{20'000};
 // Sessions that one mutation outlives before it fails.
 constexpr int kMaxRenewals = 3;
