@@ -45,6 +45,11 @@ if(WEFT_SANITIZE)
   target_compile_options(weft_flags INTERFACE -fsanitize=${weft_sanitizers}
                          -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(weft_flags INTERFACE -fsanitize=${weft_sanitizers})
+  if("thread" IN_LIST WEFT_SANITIZE)
+    # Else RocksDB, which is not instrumented, would call our instrumented std::string, and each use of
+    # its own strings would look like a race.
+    target_link_options(weft_flags INTERFACE -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/tsan.map)
+  endif()
 endif()
 
 # weft_library(name SOURCES a.cc ... DEPS ...): a static library. DEPS are public.
