@@ -92,17 +92,15 @@ absl::Status RenewInlineContent(Core& core, InodeRecord inode) {
   return change.Commit();
 }
 
-absl::Status FinishCut(Core& core, InodeId inode) {
+absl::Status FinishCut(Core& core, InodeId inode, Patience patience) {
   if (!core.cuts.Contains(inode)) return absl::OkStatus();
   WEFT_ASSIGN_OR_RETURN(const std::string row, core.store->Get(Family::kTruncate, InodeKey(inode)));
   TruncateRecord record;
   if (!record.ParseFromString(row)) {
     return PosixError(EIO, "the metadata store is damaged: bad row of a cut");
   }
-  // Were the shrink lost with the power after the bytes were cut, they would be missing in the
-  // file.
-  WEFT_RETURN_IF_ERROR(core.store->Sync());
-  const absl::Status status = core.content->Truncate(record.content(), record.size_bytes());
+  const absl::Status status =
+      core.content->Truncate(record.content(), record.size_bytes(), patience);
   if (!status.ok()) return PosixError(ETIMEDOUT, "the cut is not finished: " + MessageOf(status));
   Change change(core);
   change.DeleteCut(inode);

@@ -40,7 +40,7 @@ void SetInlineBytes(Change& change, InodeRecord* inode, const std::string& bytes
 
 // Finishes the shrink that the inode has a row in kTruncate for; nothing to do without. ETIMEDOUT:
 // a storage-server did not do its part, and the row stays.
-[[nodiscard]] absl::Status FinishCut(Core& core, InodeId inode);
+[[nodiscard]] absl::Status FinishCut(Core& core, InodeId inode, Patience patience);
 
 // Space that inline bytes take, and the most that a file in chunks can take.
 [[nodiscard]] uint64_t UsedByInline(uint64_t stored_bytes);

@@ -35,16 +35,23 @@
 
 namespace weft::metadata {
 
+// How long a call tries to reach storage-servers that are away. kWait: for a bounded time, since
+// somebody waits for the answer. kOneTry: nobody does, and locks are held: servers known to be
+// offline are not even asked, the others once.
+enum class Patience { kWait, kOneTry };
+
 // Content on the storage-servers, as the namespace needs it. Implemented in reclaim/. Thread-safe.
 class ContentService {
  public:
   virtual ~ContentService() = default;
   // Cuts the chunks of `content` at size_bytes with content.cut(); done and durable on every target
-  // when it returns OK. Blocks, for a bounded time.
-  [[nodiscard]] virtual absl::Status Truncate(const proto::Content& content,
-                                              uint64_t size_bytes) = 0;
+  // when it returns OK. Syncs the store first: the shrink must not be lost with the power while
+  // bytes are cut already.
+  [[nodiscard]] virtual absl::Status Truncate(const proto::Content& content, uint64_t size_bytes,
+                                              Patience patience) = 0;
   // Where the chunks end: the size of the file as far as the chunks tell. 0 without chunks.
-  [[nodiscard]] virtual absl::StatusOr<uint64_t> End(const proto::Content& content) = 0;
+  [[nodiscard]] virtual absl::StatusOr<uint64_t> End(const proto::Content& content,
+                                                     Patience patience) = 0;
   // There are new rows in Family::kReclaim. Does not block.
   virtual void WakeReclaim() = 0;
   // The group set of the pool that new content goes to: the newest. Does not block.

@@ -40,7 +40,7 @@ template <typename Reply>
                                                                        proto::SetAttrReply reply) {
   const InodeId id(reply.attr().inode_id());
   const InodeLocks::Guard guard = core.locks.Lock({id});
-  WEFT_RETURN_IF_ERROR(FinishCut(core, id));
+  WEFT_RETURN_IF_ERROR(FinishCut(core, id, Patience::kWait));
   return reply;
 }
 

@@ -189,6 +189,7 @@ TEST_F(SessionsTest, TheEndOfAWriterSettlesTheSize) {
   ns_.content.SetAway(true);
   EXPECT_FALSE(ns_->EndSession(kSession).ok());
   EXPECT_EQ(ns_->OpenFileCount(kSession), 1u) << "tried again later";
+  EXPECT_FALSE(ns_.content.has_waited()) << "it holds the lock of a file that others use";
   ns_.content.SetAway(false);
   EXPECT_TRUE(ns_->EndSession(kSession).ok());
   EXPECT_EQ(ns_.Get(g).size_bytes(), uint64_t{5} << 20);

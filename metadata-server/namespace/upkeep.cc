@@ -34,9 +34,9 @@ bool ReportOpen(Core& core, SessionId session, const proto::OpenRecord& open) {
 
 // A writer has gone without a last CommitWrite: the size becomes what its chunks tell.
 absl::Status SettleSize(Core& core, InodeRecord inode) {
-  WEFT_RETURN_IF_ERROR(FinishCut(core, IdOf(inode)));
+  WEFT_RETURN_IF_ERROR(FinishCut(core, IdOf(inode), Patience::kOneTry));
   proto::Attr* const attr = inode.mutable_attr();
-  WEFT_ASSIGN_OR_RETURN(const uint64_t end, core.content->End(attr->content()));
+  WEFT_ASSIGN_OR_RETURN(const uint64_t end, core.content->End(attr->content(), Patience::kOneTry));
   if (end <= attr->size_bytes()) return absl::OkStatus();
   attr->set_used_bytes(
       std::min(attr->used_bytes() + (end - attr->size_bytes()), MostUsedByChunks(end)));
@@ -106,7 +106,7 @@ absl::Status Tick(Core& core) {
   for (const InodeId inode : core.cuts.All()) {
     // Locked: its shrink is being finished right now, or the next Tick comes soon enough.
     const std::optional<InodeLocks::Guard> guard = core.locks.TryLock(inode);
-    if (guard) Collect(FinishCut(core, inode), &first);
+    if (guard) Collect(FinishCut(core, inode, Patience::kOneTry), &first);
   }
   if (!core.InGrace()) Collect(DeleteForgottenOrphans(core), &first);
   return first;

@@ -78,6 +78,16 @@ absl::StatusOr<std::vector<Reply>> ContentCalls::CallTargetsOf(const proto::Cont
   return replies;
 }
 
+absl::Status ContentCalls::CheckOnline(const proto::Content& content) const {
+  const std::shared_ptr<const ClusterMap> map = map_();
+  for (const TargetId target : map->TargetsOf(content)) {
+    const TargetInfo* const info = map->FindTarget(target);
+    if (info == nullptr || info->node_state != proto::NODE_OFFLINE) continue;
+    return TransportError("target " + std::to_string(target.value()) + ": its node is offline");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ContentCalls::Truncate(const proto::Content& content, uint64_t size_bytes,
                                     std::chrono::milliseconds timeout) {
   proto::TruncateContentRequest request;

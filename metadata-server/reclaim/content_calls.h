@@ -29,6 +29,10 @@ class ContentCalls {
 
   [[nodiscard]] std::shared_ptr<const ClusterMap> map() const { return map_(); }
 
+  // A transport error that names the first target of the content whose node is known to be offline.
+  // Asks nobody.
+  [[nodiscard]] absl::Status CheckOnline(const proto::Content& content) const;
+
   // OK once every target that can hold chunks of the content has answered OK, else the first error.
   // A content whose groups have no target needs no call. `timeout` bounds each call.
   [[nodiscard]] absl::Status Truncate(const proto::Content& content, uint64_t size_bytes,

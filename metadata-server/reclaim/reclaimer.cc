@@ -23,6 +23,12 @@ bool IsPassing(const absl::Status& status) {
   return IsTransport(status) || error == EAGAIN || error == ESTALE || error == ENXIO;
 }
 
+absl::Status ToStatus(const absl::Status& status) { return status; }
+template <typename T>
+absl::Status ToStatus(const absl::StatusOr<T>& result) {
+  return result.status();
+}
+
 }  // namespace
 
 Reclaimer::Reclaimer(Options options, KvStore* store, ContentCalls* calls)
@@ -39,22 +45,30 @@ void Reclaimer::Stop() {
   if (worker_.joinable()) worker_.join();
 }
 
-absl::Status Reclaimer::Truncate(const proto::Content& content, uint64_t size_bytes) {
-  // The shrink must not be lost while the chunks are cut already.
-  WEFT_RETURN_IF_ERROR(store_->Sync());
+template <typename Call>
+auto Reclaimer::TryCall(const proto::Content& content, Patience patience, Call call)
+    -> decltype(call()) {
+  if (patience == Patience::kOneTry) {
+    WEFT_RETURN_IF_ERROR(calls_->CheckOnline(content));
+    return call();
+  }
   wire::Backoff backoff(std::chrono::steady_clock::now() + options_.cut_wait);
   for (;;) {
-    const absl::Status status = calls_->Truncate(content, size_bytes, options_.call_timeout);
-    if (status.ok() || !IsPassing(status) || stopping_ || !backoff.Wait()) return status;
+    auto result = call();
+    const absl::Status status = ToStatus(result);
+    if (status.ok() || !IsPassing(status) || stopping_ || !backoff.Wait()) return result;
   }
 }
 
-absl::StatusOr<uint64_t> Reclaimer::End(const proto::Content& content) {
-  wire::Backoff backoff(std::chrono::steady_clock::now() + options_.cut_wait);
-  for (;;) {
-    absl::StatusOr<uint64_t> end = calls_->End(content, options_.call_timeout);
-    if (end.ok() || !IsPassing(end.status()) || stopping_ || !backoff.Wait()) return end;
-  }
+absl::Status Reclaimer::Truncate(const proto::Content& content, uint64_t size_bytes,
+                                 Patience patience) {
+  WEFT_RETURN_IF_ERROR(store_->Sync());
+  return TryCall(content, patience,
+                 [&] { return calls_->Truncate(content, size_bytes, options_.call_timeout); });
+}
+
+absl::StatusOr<uint64_t> Reclaimer::End(const proto::Content& content, Patience patience) {
+  return TryCall(content, patience, [&] { return calls_->End(content, options_.call_timeout); });
 }
 
 GroupSet Reclaimer::SetForNewContent(PoolId pool) { return options_.newest_group_set(pool); }

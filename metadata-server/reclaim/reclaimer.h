@@ -21,7 +21,7 @@ namespace weft::metadata {
 class Reclaimer final : public ContentService {
  public:
   struct Options {
-    std::chrono::milliseconds cut_wait{30'000};     // how long Truncate and End try
+    std::chrono::milliseconds cut_wait{30'000};     // how long a patient Truncate or End tries
     std::chrono::milliseconds call_timeout{5'000};  // of one call
     // Between passes while targets are away, doubling.
     std::chrono::milliseconds first_pause{1'000};
@@ -35,8 +35,9 @@ class Reclaimer final : public ContentService {
   Reclaimer(Options options, KvStore* store, ContentCalls* calls);
   ~Reclaimer() override;
 
-  absl::Status Truncate(const proto::Content& content, uint64_t size_bytes) override;
-  absl::StatusOr<uint64_t> End(const proto::Content& content) override;
+  absl::Status Truncate(const proto::Content& content, uint64_t size_bytes,
+                        Patience patience) override;
+  absl::StatusOr<uint64_t> End(const proto::Content& content, Patience patience) override;
   void WakeReclaim() override;
   GroupSet SetForNewContent(PoolId pool) override;
 
@@ -48,6 +49,9 @@ class Reclaimer final : public ContentService {
   void Stop();
 
  private:
+  // Makes `call`, and makes it again while it may be answered better later.
+  template <typename Call>
+  auto TryCall(const proto::Content& content, Patience patience, Call call) -> decltype(call());
   void Run();
   // Waits until there is work, but `at_least` and `at_most` for so long. False: stop.
   [[nodiscard]] bool WaitForWork(std::chrono::milliseconds at_least,

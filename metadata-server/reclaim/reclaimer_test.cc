@@ -311,7 +311,7 @@ TEST_F(ReclaimerTest, TruncateReachesEveryTargetAfterASync) {
   ASSERT_TRUE(store_.Commit(shrink).ok());
   proto::Content content = ContentOf(5);
   content.set_cut(3);
-  ASSERT_TRUE(reclaimer_->Truncate(content, 12345).ok());
+  ASSERT_TRUE(reclaimer_->Truncate(content, 12345, Patience::kWait).ok());
   for (FakeStorage* storage : {&one_, &two_}) {
     const auto truncated = storage->truncated();
     ASSERT_EQ(truncated.size(), 1u);
@@ -330,7 +330,7 @@ TEST_F(ReclaimerTest, TruncateWaitsForATargetThatIsAway) {
     EXPECT_TRUE(Eventually([&] { return two_.refused() > 2; }));
     two_.SetError(0);
   });
-  EXPECT_TRUE(reclaimer_->Truncate(ContentOf(5), 1).ok());
+  EXPECT_TRUE(reclaimer_->Truncate(ContentOf(5), 1, Patience::kWait).ok());
   repair.join();
   EXPECT_EQ(two_.truncated().size(), 1u);
 }
@@ -338,16 +338,38 @@ TEST_F(ReclaimerTest, TruncateWaitsForATargetThatIsAway) {
 TEST_F(ReclaimerTest, TruncateGivesUpAfterItsTimeAndAtOnceOnRealErrors) {
   two_.SetError(EAGAIN);
   Start(milliseconds(50));
-  EXPECT_EQ(ErrnoOf(reclaimer_->Truncate(ContentOf(5), 1)), EAGAIN);
+  EXPECT_EQ(ErrnoOf(reclaimer_->Truncate(ContentOf(5), 1, Patience::kWait)), EAGAIN);
   two_.SetError(EIO);
   Start();
-  EXPECT_EQ(ErrnoOf(reclaimer_->Truncate(ContentOf(5), 1)), EIO);
-  EXPECT_EQ(ErrnoOf(reclaimer_->End(ContentOf(5)).status()), EIO);
+  EXPECT_EQ(ErrnoOf(reclaimer_->Truncate(ContentOf(5), 1, Patience::kWait)), EIO);
+  EXPECT_EQ(ErrnoOf(reclaimer_->End(ContentOf(5), Patience::kWait).status()), EIO);
+}
+
+TEST_F(ReclaimerTest, OneTryIsOneCall) {
+  two_.SetError(EAGAIN);
+  Start();
+  EXPECT_EQ(ErrnoOf(reclaimer_->Truncate(ContentOf(5), 1, Patience::kOneTry)), EAGAIN);
+  EXPECT_EQ(two_.refused(), 1);
+  EXPECT_EQ(ErrnoOf(reclaimer_->End(ContentOf(5), Patience::kOneTry).status()), EAGAIN);
+  EXPECT_EQ(two_.refused(), 2);
+}
+
+TEST_F(ReclaimerTest, OneTryAsksNobodyWhereANodeIsOffline) {
+  Publish({one_.address(), two_.address()}, proto::NODE_OFFLINE);
+  Start();
+  const absl::Status status = reclaimer_->Truncate(ContentOf(5), 1, Patience::kOneTry);
+  EXPECT_TRUE(IsTransport(status)) << status;
+  EXPECT_NE(MessageOf(status).find("target 2"), std::string::npos) << status;
+  EXPECT_TRUE(IsTransport(reclaimer_->End(ContentOf(5), Patience::kOneTry).status()));
+  EXPECT_TRUE(one_.truncated().empty());
+  Publish({one_.address(), two_.address()});
+  EXPECT_TRUE(reclaimer_->Truncate(ContentOf(5), 1, Patience::kOneTry).ok());
+  EXPECT_EQ(two_.truncated().size(), 1u);
 }
 
 TEST_F(ReclaimerTest, TheEndIsThatOfTheLastChunk) {
   Start();
-  EXPECT_EQ(*reclaimer_->End(ContentOf(5)), 0u);
+  EXPECT_EQ(*reclaimer_->End(ContentOf(5), Patience::kWait), 0u);
   proto::ContentEndReply end;
   end.set_has_chunks(true);
   end.set_last_chunk(4);
@@ -356,7 +378,7 @@ TEST_F(ReclaimerTest, TheEndIsThatOfTheLastChunk) {
   end.set_last_chunk(3);
   end.set_last_chunk_length_bytes(1 << 20);
   two_.SetEnd(end);
-  EXPECT_EQ(*reclaimer_->End(ContentOf(5)), (uint64_t{4} << 20) + 100);
+  EXPECT_EQ(*reclaimer_->End(ContentOf(5), Patience::kWait), (uint64_t{4} << 20) + 100);
 }
 
 TEST_F(ReclaimerTest, NewContentGoesToTheNewestSet) {

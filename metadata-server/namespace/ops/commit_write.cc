@@ -43,7 +43,7 @@ absl::StatusOr<proto::CommitWriteReply> CommitWrite(Core& core,
   if (size > MaxFileBytes(attr->content().chunk_bytes_log2())) {
     return PosixError(EFBIG, "the file would be too big");
   }
-  if (size > attr->size_bytes()) WEFT_RETURN_IF_ERROR(FinishCut(core, id));
+  if (size > attr->size_bytes()) WEFT_RETURN_IF_ERROR(FinishCut(core, id, Patience::kWait));
   if (request.drop_inline()) {
     WEFT_RETURN_IF_ERROR(DropInline(core, request, transaction, &inode));
   }

@@ -83,7 +83,7 @@ absl::StatusOr<proto::SetAttrReply> SetAttr(Core& core, const proto::SetAttrRequ
   WEFT_ASSIGN_OR_RETURN(InodeRecord inode, ReadInode(*core.store, id));
   if (request.has_size_bytes()) {
     WEFT_RETURN_IF_ERROR(CheckSize(request, inode));
-    if (request.size_bytes() > 0) WEFT_RETURN_IF_ERROR(FinishCut(core, id));
+    if (request.size_bytes() > 0) WEFT_RETURN_IF_ERROR(FinishCut(core, id, Patience::kWait));
     WEFT_RETURN_IF_ERROR(Resize(core, request.size_bytes(), transaction, &inode));
   }
   SetOwnership(request, inode.mutable_attr());
@@ -93,7 +93,7 @@ absl::StatusOr<proto::SetAttrReply> SetAttr(Core& core, const proto::SetAttrRequ
   *reply.mutable_attr() = std::move(*inode.mutable_attr());
   WEFT_ASSIGN_OR_RETURN(reply, transaction.Commit(std::move(reply)));
   // Bytes behind the new end may not be seen again: the reply waits until they are gone.
-  if (request.has_size_bytes()) WEFT_RETURN_IF_ERROR(FinishCut(core, id));
+  if (request.has_size_bytes()) WEFT_RETURN_IF_ERROR(FinishCut(core, id, Patience::kWait));
   return reply;
 }
 

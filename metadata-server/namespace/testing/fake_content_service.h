@@ -20,16 +20,19 @@ class FakeContentService final : public ContentService {
     friend bool operator==(const Cut&, const Cut&) = default;
   };
 
-  absl::Status Truncate(const proto::Content& content, uint64_t size_bytes) override {
+  absl::Status Truncate(const proto::Content& content, uint64_t size_bytes,
+                        Patience patience) override {
     MutexLock lock(&mutex_);
+    has_waited_ |= patience == Patience::kWait;
     if (is_away_) return TransportError("the storage-servers are away");
     cuts_.push_back({ContentId(content.content_id()), content.cut(), size_bytes});
     uint64_t& end = ends_[ContentId(content.content_id())];
     end = std::min(end, size_bytes);
     return absl::OkStatus();
   }
-  absl::StatusOr<uint64_t> End(const proto::Content& content) override {
+  absl::StatusOr<uint64_t> End(const proto::Content& content, Patience patience) override {
     MutexLock lock(&mutex_);
+    has_waited_ |= patience == Patience::kWait;
     if (is_away_) return TransportError("the storage-servers are away");
     return ends_[ContentId(content.content_id())];
   }
@@ -53,6 +56,15 @@ class FakeContentService final : public ContentService {
     MutexLock lock(&mutex_);
     return cuts_;
   }
+  // Whether a call was made that may wait for servers that are away.
+  bool has_waited() {
+    MutexLock lock(&mutex_);
+    return has_waited_;
+  }
+  void ForgetWaiting() {
+    MutexLock lock(&mutex_);
+    has_waited_ = false;
+  }
   int wake_count() {
     MutexLock lock(&mutex_);
     return wake_count_;
@@ -61,6 +73,7 @@ class FakeContentService final : public ContentService {
  private:
   Mutex mutex_;
   bool is_away_ WEFT_GUARDED_BY(mutex_) = false;
+  bool has_waited_ WEFT_GUARDED_BY(mutex_) = false;
   int wake_count_ WEFT_GUARDED_BY(mutex_) = 0;
   std::vector<Cut> cuts_ WEFT_GUARDED_BY(mutex_);
   absl::flat_hash_map<ContentId, uint64_t> ends_ WEFT_GUARDED_BY(mutex_);
