@@ -12,7 +12,9 @@
 
 #include <absl/status/statusor.h>
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -34,6 +36,11 @@ struct ChunkId {
   }
 };
 
+// Asked when a change has its chunk for itself, just before it changes anything: an error is the
+// change's result, and nothing changed. Not called where the change is refused for another reason
+// before. Must not call the store.
+using MayChange = std::function<absl::Status()>;
+
 struct ChunkWrite {
   ChunkId chunk;
   uint32_t offset_bytes = 0;
@@ -41,6 +48,15 @@ struct ChunkWrite {
   std::span<const uint32_t> piece_crc32c;  // see proto WriteChunkRequest
   uint32_t cut = 0;                        // of the content, as the writer knows it
   uint32_t chunk_bytes_log2 = 0;
+  MayChange may_change = nullptr;  // none: always
+};
+
+struct ChunkPunch {
+  ChunkId chunk;
+  uint32_t offset_bytes = 0;
+  uint32_t length_bytes = 0;
+  uint32_t cut = 0;                // as of ChunkWrite
+  MayChange may_change = nullptr;  // none: always
 };
 
 struct ChunkInfo {
@@ -48,6 +64,7 @@ struct ChunkInfo {
   uint32_t length_bytes = 0;
   uint32_t used_bytes = 0;
   uint32_t extents = 0;
+  uint32_t used_bytes_before = 0;  // of a change: what the chunk took until then
 };
 
 // Stored bytes to send: whole blocks, but for the chunk's last. Their blocks are not reused while
@@ -78,6 +95,9 @@ struct Space {
   uint64_t free_bytes = 0;  // what new chunks can still take
 };
 
+// Who has not heard of a content's removal for so long may make chunks of it again.
+inline constexpr std::chrono::hours kRemovedMarkStays{1};
+
 class ChunkStore {
  public:
   virtual ~ChunkStore() = default;
@@ -85,7 +105,8 @@ class ChunkStore {
   // EBADMSG: the data does not match its checksums. EINVAL: beyond the chunk's end, or a number of
   // checksums that does not fit. ENOSPC: the target is full; nothing changed. EROFS: the store
   // takes no writes. ESTALE: cut is smaller than the one that this chunk was last cut or written
-  // with.
+  // with, or, where there is no such chunk, than that of the content's last cut; or the content was
+  // removed. Else the error of may_change.
   [[nodiscard]] virtual absl::StatusOr<ChunkInfo> Write(const ChunkWrite& write) = 0;
 
   // What is stored of [offset, offset + length), widened to blocks, for sendfile.
@@ -97,7 +118,8 @@ class ChunkStore {
 
   [[nodiscard]] virtual absl::Status Sync() = 0;
 
-  // See proto/storage.proto. Durable when they return.
+  // See proto/storage.proto. Durable when they return; no write that was refused by them or that
+  // was under way leaves anything behind. A removed content is known as such for kRemovedMarkStays.
   [[nodiscard]] virtual absl::StatusOr<uint32_t> TruncateContent(ContentId content,
                                                                  uint64_t size_bytes,
                                                                  uint32_t chunk_bytes_log2,
@@ -105,9 +127,8 @@ class ChunkStore {
   [[nodiscard]] virtual absl::StatusOr<uint64_t> RemoveContent(ContentId content) = 0;
 
   // Turns bytes into zeros; whole blocks give their space back. The length stays. Version 0: there
-  // is no such chunk. ESTALE as of Write.
-  [[nodiscard]] virtual absl::StatusOr<ChunkInfo> Punch(ChunkId chunk, uint32_t offset_bytes,
-                                                        uint32_t length_bytes, uint32_t cut) = 0;
+  // is no such chunk. ESTALE and the error of may_change as of Write.
+  [[nodiscard]] virtual absl::StatusOr<ChunkInfo> Punch(const ChunkPunch& punch) = 0;
   // ENOENT where there is no such chunk.
   [[nodiscard]] virtual absl::StatusOr<ChunkInfo> Stat(ChunkId chunk) const = 0;
   [[nodiscard]] virtual absl::StatusOr<ContentEnd> End(ContentId content) const = 0;

@@ -104,7 +104,7 @@ TEST_P(ChunkStoreTest, VersionsRise) {
     EXPECT_GT(version, last);
     last = version;
   }
-  EXPECT_GT(store().Punch(kChunk, 0, 5, 0)->version, last);
+  EXPECT_GT(store().Punch({kChunk, 0, 5, 0})->version, last);
   EXPECT_EQ(store().Read(kChunk, 0, 1)->info.version, store().Stat(kChunk)->version);
 }
 
@@ -177,17 +177,17 @@ TEST_P(ChunkStoreTest, WrongChecksumsAndBoundsAreRefused) {
 TEST_P(ChunkStoreTest, PunchedBlocksAreZerosAndGiveTheirSpaceBack) {
   Bytes expected = RandomBytes(5 * kBlockBytes + 10, 1);
   MustWrite(kChunk, 0, expected);
-  EXPECT_EQ(store().Punch(kChunk, 100, 2 * kBlockBytes, 0)->used_bytes, 5 * kBlockBytes);
+  EXPECT_EQ(store().Punch({kChunk, 100, 2 * kBlockBytes, 0})->used_bytes, 5 * kBlockBytes);
   std::fill_n(expected.begin() + 100, 2 * kBlockBytes, std::byte{0});
   ExpectChunk(kChunk, expected);
-  EXPECT_EQ(store().Punch(kChunk, 5 * kBlockBytes, 1000, 0)->used_bytes, 4 * kBlockBytes)
+  EXPECT_EQ(store().Punch({kChunk, 5 * kBlockBytes, 1000, 0})->used_bytes, 4 * kBlockBytes)
       << "a short last block is whole, too";
   std::fill(expected.begin() + 5 * kBlockBytes, expected.end(), std::byte{0});
   ExpectChunk(kChunk, expected);
-  ASSERT_TRUE(store().Punch(kChunk, 10, 20, 0).ok());
+  ASSERT_TRUE(store().Punch({kChunk, 10, 20, 0}).ok());
   std::fill_n(expected.begin() + 10, 20, std::byte{0});
   ExpectChunk(kChunk, expected);
-  EXPECT_EQ(store().Punch({ContentId(99), 0}, 0, 10, 0)->version, 0u);
+  EXPECT_EQ(store().Punch({{ContentId(99), 0}, 0, 10, 0})->version, 0u);
   Reopen();
   ExpectChunk(kChunk, expected);
 }
@@ -210,7 +210,7 @@ TEST_P(ChunkStoreTest, BytesPastATruncationNeverComeBack) {
 
   EXPECT_EQ(ErrnoOf(Write({content, 1}, 0, data, 0).status()), ESTALE) << "written before the cut";
   EXPECT_EQ(ErrnoOf(Write({content, 2}, 0, data, 0).status()), ESTALE);
-  EXPECT_EQ(ErrnoOf(store().Punch({content, 1}, 0, 1, 0).status()), ESTALE);
+  EXPECT_EQ(ErrnoOf(store().Punch({{content, 1}, 0, 1, 0}).status()), ESTALE);
   MustWrite({content, 1}, 2 * kBlockBytes, RandomBytes(1, 5), 1);
   cut.resize(2 * kBlockBytes);
   cut.push_back(RandomBytes(1, 5)[0]);
@@ -235,6 +235,70 @@ TEST_P(ChunkStoreTest, RemovedContentIsGoneAndItsSpaceIsFree) {
   EXPECT_EQ(store().space().free_bytes, before - kBlockBytes);
   EXPECT_FALSE(store().End(ContentId(1))->has_chunks);
   EXPECT_TRUE(store().End(ContentId(2))->has_chunks);
+}
+
+TEST_P(ChunkStoreTest, ACutCountsForChunksThatAreNotThere) {
+  const Bytes data = RandomBytes(100, 1);
+  const ContentId content(1);
+  EXPECT_EQ(store().TruncateContent(content, 10, kChunkLog2, 2).value(), 0u);
+  EXPECT_EQ(store().TruncateContent(content, 10, kChunkLog2, 1).value(), 0u)
+      << "late, changes nothing";
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(ErrnoOf(Write({content, 5}, 0, data, 1).status()), ESTALE);
+    EXPECT_EQ(ErrnoOf(store().Punch({{content, 5}, 0, 10, 1}).status()), ESTALE);
+    Reopen();
+  }
+  MustWrite({content, 5}, 0, data, 2);
+  MustWrite({ContentId(2), 5}, 0, data, 0);
+  EXPECT_EQ(store().End(content)->last_chunk, 5u);
+}
+
+TEST_P(ChunkStoreTest, ARemovedContentTakesNoChunks) {
+  const Bytes data = RandomBytes(100, 1);
+  const ContentId content(1);
+  EXPECT_EQ(store().TruncateContent(content, 10, kChunkLog2, 2).value(), 0u);
+  MustWrite({content, 0}, 0, data, 2);
+  EXPECT_EQ(store().RemoveContent(content).value(), 1u);
+  EXPECT_EQ(store().TruncateContent(content, 0, kChunkLog2, 3).value(), 0u);
+  EXPECT_EQ(store().RemoveContent(ContentId(2)).value(), 0u) << "one without chunks";
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(ErrnoOf(Write({content, 0}, 0, data, 7).status()), ESTALE);
+    EXPECT_EQ(ErrnoOf(store().Punch({{content, 1}, 0, 10, 7}).status()), ESTALE);
+    EXPECT_EQ(ErrnoOf(Write({ContentId(2), 0}, 0, data, 0).status()), ESTALE);
+    EXPECT_FALSE(store().End(content)->has_chunks);
+    Reopen();
+  }
+  MustWrite({ContentId(3), 0}, 0, data, 0);
+}
+
+TEST_P(ChunkStoreTest, AChangeIsAskedForWhenItHasItsChunk) {
+  const Bytes data = RandomBytes(100, 1);
+  const std::vector<uint32_t> crcs = Crc32cOfPieces(0, data);
+  const MayChange no = [] { return PosixError(ECANCELED, "too late"); };
+  ChunkWrite write{.chunk = kChunk,
+                   .data = data,
+                   .piece_crc32c = crcs,
+                   .chunk_bytes_log2 = kChunkLog2,
+                   .may_change = no};
+  EXPECT_EQ(ErrnoOf(store().Write(write).status()), ECANCELED);
+  EXPECT_EQ(ErrnoOf(store().Stat(kChunk).status()), ENOENT);
+  write.may_change = [] { return absl::OkStatus(); };
+  ASSERT_TRUE(store().Write(write).ok());
+  EXPECT_EQ(ErrnoOf(store().Punch({kChunk, 0, 100, 0, no}).status()), ECANCELED);
+  ExpectChunk(kChunk, data);
+}
+
+TEST_P(ChunkStoreTest, ChangesTellHowMuchSpaceTheChunkTookBefore) {
+  ChunkInfo info = Write(kChunk, 0, RandomBytes(2 * kBlockBytes, 1)).value();
+  EXPECT_EQ(info.used_bytes_before, 0u);
+  info = Write(kChunk, kBlockBytes, RandomBytes(2 * kBlockBytes, 1)).value();
+  EXPECT_EQ(info.used_bytes_before, 2 * kBlockBytes);
+  EXPECT_EQ(info.used_bytes, 3 * kBlockBytes);
+  info = store().Punch({kChunk, 0, 2 * kBlockBytes, 0}).value();
+  EXPECT_EQ(info.used_bytes_before, 3 * kBlockBytes);
+  EXPECT_EQ(info.used_bytes, kBlockBytes);
+  info = store().Punch({kChunk, kChunkBytes - 1, 1, 0}).value();
+  EXPECT_EQ(info.used_bytes_before, info.used_bytes) << "behind the end";
 }
 
 TEST_P(ChunkStoreTest, TheLargestIdsWork) {
@@ -262,7 +326,7 @@ TEST_P(ChunkStoreTest, AFullTargetSaysSoAndKeepsWhatItHas) {
   uint32_t single = 0;  // to the last block
   while (Write({ContentId(2), single}, 0, std::span(data).first(1)).ok()) ++single;
   EXPECT_EQ(store().space().free_bytes, 0u);
-  EXPECT_TRUE(store().Punch({ContentId(1), 0}, 1, kBlockBytes, 0).ok()) << "uses the reserve";
+  EXPECT_TRUE(store().Punch({{ContentId(1), 0}, 1, kBlockBytes, 0}).ok()) << "uses the reserve";
   EXPECT_TRUE(store().TruncateContent(ContentId(1), 10, kChunkLog2, 1).ok());
   MustWrite({ContentId(3), 0}, 0, data);  // although no time has passed
   ExpectChunk({ContentId(3), 0}, data);

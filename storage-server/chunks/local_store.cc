@@ -49,6 +49,7 @@ LocalChunkStore::~LocalChunkStore() {
 }
 
 absl::Status LocalChunkStore::Sync() {
+  SweepMarks();
   const uint64_t wanted = gate_.current();
   const MutexLock lock(&sync_mutex_);
   if (completed_epoch_ >= wanted) return absl::OkStatus();  // another thread's Sync covered it
@@ -102,9 +103,9 @@ absl::Status LocalChunkStore::ScanContent(
   return damage;
 }
 
-absl::Status LocalChunkStore::ForEachChunk(
+absl::Status LocalChunkStore::ForEachPage(
     ContentId content, uint32_t first_chunk,
-    const std::function<absl::Status(ChunkId)>& change) const {
+    const std::function<absl::Status(std::span<const ChunkId>)>& change) const {
   std::vector<ChunkId> page;
   do {  // each page begins after the last one
     page.clear();
@@ -113,8 +114,9 @@ absl::Status LocalChunkStore::ForEachChunk(
           page.push_back(chunk);
           return page.size() < kChunksPerPage;
         }));
-    for (const ChunkId chunk : page) WEFT_RETURN_IF_ERROR(change(chunk));
-    if (page.empty() || page.back().number == UINT32_MAX) break;
+    if (page.empty()) break;
+    WEFT_RETURN_IF_ERROR(change(page));
+    if (page.back().number == UINT32_MAX) break;
     first_chunk = page.back().number + 1;
   } while (page.size() == kChunksPerPage);
   return absl::OkStatus();
@@ -158,7 +160,8 @@ absl::StatusOr<std::vector<BlockRun>> LocalChunkStore::WriteFresh(
 
 absl::StatusOr<ChunkInfo> LocalChunkStore::SwitchRow(ChunkId chunk, std::optional<Row> old,
                                                      RowVersion next, FreshBlocks* fresh) {
-  const ChunkInfo info = InfoOf(next);
+  ChunkInfo info = InfoOf(next);
+  if (old) info.used_bytes_before = InfoOf(old->current).used_bytes;
   HeldVersion old_blocks;
   if (old) old_blocks = {old->current.epoch, RunsOf(old->current.extents)};
   std::vector<RowVersion> replaced;

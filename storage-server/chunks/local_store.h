@@ -12,8 +12,12 @@
 // writes lost; a failed store adds that it has failed. Versions of a chunk that gave way may be
 // used again.
 //
-// Lock order: chunk, then sync, then whatever the parts lock inside; none of these is held by
-// callers of the parts. Reads take no lock: they pin blocks before they look them up.
+// That a content was cut or removed is marked before its rows are looked for, and then everybody is
+// awaited who holds a chunk of it: who takes one later sees the mark where there is no row, so no
+// row comes up behind the one who looks for them.
+//
+// Lock order: chunk, then marks or sync, then whatever the parts lock inside; none of these is held
+// by callers of the parts. Reads take no lock: they pin blocks before they look them up.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -22,6 +26,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,6 +39,7 @@
 #include "storage-server/chunks/chunk_index.h"
 #include "storage-server/chunks/chunk_locks.h"
 #include "storage-server/chunks/chunk_store.h"
+#include "storage-server/chunks/content_mark.h"
 #include "storage-server/chunks/disk.h"
 #include "storage-server/chunks/epoch_gate.h"
 #include "storage-server/chunks/recovery.h"
@@ -75,8 +81,7 @@ class LocalChunkStore final : public ChunkStore {
   absl::StatusOr<uint32_t> TruncateContent(ContentId content, uint64_t size_bytes,
                                            uint32_t chunk_bytes_log2, uint32_t cut) override;
   absl::StatusOr<uint64_t> RemoveContent(ContentId content) override;
-  absl::StatusOr<ChunkInfo> Punch(ChunkId chunk, uint32_t offset_bytes, uint32_t length_bytes,
-                                  uint32_t cut) override;
+  absl::StatusOr<ChunkInfo> Punch(const ChunkPunch& punch) override;
   absl::StatusOr<ChunkInfo> Stat(ChunkId chunk) const override;
   absl::StatusOr<ContentEnd> End(ContentId content) const override;
   Space space() const override { return space_->space(); }
@@ -91,10 +96,10 @@ class LocalChunkStore final : public ChunkStore {
   [[nodiscard]] absl::Status ScanContent(
       ContentId content, uint32_t first_chunk,
       const std::function<bool(ChunkId chunk, std::string_view value)>& visit) const;
-  // Calls `change` for each of them, outside of the scan, until it fails.
-  [[nodiscard]] absl::Status ForEachChunk(
+  // Calls `change` for some of them at a time, in their order, outside of the scan, until it fails.
+  [[nodiscard]] absl::Status ForEachPage(
       ContentId content, uint32_t first_chunk,
-      const std::function<absl::Status(ChunkId chunk)>& change) const;
+      const std::function<absl::Status(std::span<const ChunkId> chunks)>& change) const;
 
   // EROFS and why, where the store takes no writes.
   [[nodiscard]] absl::Status CheckWritable() const;
@@ -118,7 +123,22 @@ class LocalChunkStore final : public ChunkStore {
 
   // False where the chunk need not be cut. `keep_bytes` stay.
   [[nodiscard]] absl::StatusOr<bool> CutChunk(ChunkId chunk, uint32_t keep_bytes, uint32_t cut);
-  [[nodiscard]] absl::StatusOr<bool> RemoveChunk(ChunkId chunk);
+  // Removes those that are there, in one change of the index; how many.
+  [[nodiscard]] absl::StatusOr<uint64_t> RemoveChunks(std::span<const ChunkId> chunks);
+
+  // -- store_marks.cc
+  // Empty where the content has none.
+  [[nodiscard]] absl::StatusOr<ContentMark> GetMark(ContentId content) const;
+  // ESTALE where a change of a chunk that the caller holds, whose row is `row`, comes too late.
+  [[nodiscard]] absl::Status CheckCut(ChunkId chunk, const std::optional<Row>& row,
+                                      uint32_t cut) const;
+  // When they return, no change that the mark refuses is under way. Not durable yet.
+  [[nodiscard]] absl::Status MarkCut(ContentId content, uint32_t cut) WEFT_EXCLUDES(marks_mutex_);
+  [[nodiscard]] absl::Status MarkRemoved(ContentId content) WEFT_EXCLUDES(marks_mutex_);
+  // Takes marks of removed contents away that have grown old: a bounded number, now and then.
+  void SweepMarks() WEFT_EXCLUDES(marks_mutex_);
+  [[nodiscard]] absl::Status ApplyMarks(std::span<const ChunkIndex::Change> changes)
+      WEFT_REQUIRES(marks_mutex_);
 
   const StoreParts parts_;
   const std::shared_ptr<BlockSpace> space_;  // shared with the pins of reads
@@ -129,7 +149,9 @@ class LocalChunkStore final : public ChunkStore {
   SupersededBlocks superseded_;
   std::atomic<uint64_t> completed_epoch_;
   std::atomic<uint64_t> unsynced_bytes_{0};
-  Mutex sync_mutex_;  // one Sync at a time
+  Mutex sync_mutex_;   // one Sync at a time
+  Mutex marks_mutex_;  // one change of marks at a time
+  Clock::TimePoint next_sweep_ WEFT_GUARDED_BY(marks_mutex_);
 
   std::atomic<bool> has_fault_{false};
   mutable Mutex fault_mutex_;

@@ -6,6 +6,7 @@
 #include "common/crc32c.h"
 #include "common/limits.h"
 #include "common/status.h"
+#include "storage-server/chunks/big_endian.h"
 
 namespace weft::storage {
 namespace {
@@ -25,22 +26,6 @@ void PutVarint(std::string* out, uint64_t value) {
 
 void PutFixed32(std::string* out, uint32_t value) {
   for (int shift = 0; shift < 32; shift += 8) out->push_back(static_cast<char>(value >> shift));
-}
-
-template <typename Int>
-void PutBigEndian(std::string* out, Int value) {
-  for (int shift = (sizeof(Int) - 1) * 8; shift >= 0; shift -= 8) {
-    out->push_back(static_cast<char>(value >> shift));
-  }
-}
-
-template <typename Int>
-Int GetBigEndian(std::string_view bytes) {
-  Int value = 0;
-  for (size_t i = 0; i < sizeof(Int); ++i) {
-    value = static_cast<Int>(value << 8) | static_cast<uint8_t>(bytes[i]);
-  }
-  return value;
 }
 
 // Reads values one after the other; once one does not fit, ok() is false and all are 0.

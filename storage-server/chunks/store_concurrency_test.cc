@@ -57,19 +57,24 @@ TEST(StoreConcurrency, ReadersSeeWholeWrites) {
   threads.emplace_back([&] {
     while (writers > 0) EXPECT_TRUE(store.Sync().ok());
   });
+  uint64_t last_content = 2;
   threads.emplace_back([&] {
     for (uint32_t i = 0; writers > 0; ++i) {
+      const ContentId content(last_content);
       const Bytes data = RandomBytes(100, i);
-      EXPECT_TRUE(WriteBytes(&store, {ContentId(2), i % 5}, i % 9000, data, 0, kChunkLog2).ok());
-      if (i % 7 == 0) EXPECT_TRUE(store.RemoveContent(ContentId(2)).ok());
-      if (i % 5 == 0) EXPECT_TRUE(store.Punch({ContentId(2), i % 5}, 50, 5000, 0).ok());
-      EXPECT_TRUE(store.End(ContentId(2)).ok());
+      EXPECT_TRUE(WriteBytes(&store, {content, i % 5}, i % 9000, data, 0, kChunkLog2).ok());
+      if (i % 5 == 0) EXPECT_TRUE(store.Punch({{content, i % 5}, 50, 5000, 0}).ok());
+      EXPECT_TRUE(store.End(content).ok());
+      if (i % 7 == 0) {
+        EXPECT_TRUE(store.RemoveContent(content).ok());
+        ++last_content;
+      }
       EXPECT_GT(store.space().free_bytes, 0u);
     }
   });
   for (std::thread& thread : threads) thread.join();
   EXPECT_TRUE(store.RemoveContent(ContentId(1)).ok());
-  EXPECT_TRUE(store.RemoveContent(ContentId(2)).ok());
+  EXPECT_TRUE(store.RemoveContent(ContentId(last_content)).ok());
   EXPECT_EQ(store.space().free_bytes,
             store.space().capacity_bytes - BlockSpace::kReserveBlocks * kBlockBytes);
 }

@@ -2,7 +2,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <string>
+#include <deque>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "common/crc32c.h"
 #include "common/limits.h"
@@ -18,18 +21,22 @@ absl::StatusOr<uint32_t> LocalChunkStore::TruncateContent(ContentId content, uin
                       "no chunk size has the logarithm " + std::to_string(chunk_bytes_log2));
   }
   WEFT_RETURN_IF_ERROR(CheckWritable());
+  WEFT_RETURN_IF_ERROR(MarkCut(content, cut));
   uint32_t changed = 0;
   const uint64_t boundary = size_bytes >> chunk_bytes_log2;
   if (boundary <= UINT32_MAX) {
     const auto first = static_cast<uint32_t>(boundary);
     const auto keep = static_cast<uint32_t>(size_bytes - (boundary << chunk_bytes_log2));
-    WEFT_RETURN_IF_ERROR(ForEachChunk(content, first, [&](ChunkId chunk) -> absl::Status {
-      WEFT_RETURN_IF_ERROR(BoundUnsynced());
-      WEFT_ASSIGN_OR_RETURN(const bool cut_it,
-                            CutChunk(chunk, chunk.number == first ? keep : 0, cut));
-      if (cut_it) ++changed;
+    const auto cut_page = [&](std::span<const ChunkId> page) -> absl::Status {
+      for (const ChunkId chunk : page) {
+        WEFT_RETURN_IF_ERROR(BoundUnsynced());
+        WEFT_ASSIGN_OR_RETURN(const bool cut_it,
+                              CutChunk(chunk, chunk.number == first ? keep : 0, cut));
+        if (cut_it) ++changed;
+      }
       return absl::OkStatus();
-    }));
+    };
+    WEFT_RETURN_IF_ERROR(ForEachPage(content, first, cut_page));
   }
   WEFT_RETURN_IF_ERROR(Sync());
   return changed;
@@ -56,50 +63,61 @@ absl::StatusOr<bool> LocalChunkStore::CutChunk(ChunkId chunk, uint32_t keep_byte
 
 absl::StatusOr<uint64_t> LocalChunkStore::RemoveContent(ContentId content) {
   WEFT_RETURN_IF_ERROR(CheckWritable());
+  WEFT_RETURN_IF_ERROR(MarkRemoved(content));
   uint64_t removed = 0;
-  WEFT_RETURN_IF_ERROR(ForEachChunk(content, 0, [&](ChunkId chunk) -> absl::Status {
+  const auto remove_page = [&](std::span<const ChunkId> page) -> absl::Status {
     WEFT_RETURN_IF_ERROR(BoundUnsynced());
-    WEFT_ASSIGN_OR_RETURN(const bool was_there, RemoveChunk(chunk));
-    if (was_there) ++removed;
+    WEFT_ASSIGN_OR_RETURN(const uint64_t were_there, RemoveChunks(page));
+    removed += were_there;
     return absl::OkStatus();
-  }));
+  };
+  WEFT_RETURN_IF_ERROR(ForEachPage(content, 0, remove_page));
   WEFT_RETURN_IF_ERROR(Sync());
   return removed;
 }
 
-absl::StatusOr<bool> LocalChunkStore::RemoveChunk(ChunkId chunk) {
-  const ChunkLocks::Hold hold(&locks_, chunk);
-  WEFT_ASSIGN_OR_RETURN(const std::optional<Row> old, GetRow(chunk));
-  if (!old) return false;
+absl::StatusOr<uint64_t> LocalChunkStore::RemoveChunks(std::span<const ChunkId> chunks) {
+  std::deque<ChunkLocks::Hold> holds;
+  std::vector<ChunkIndex::Change> changes;
+  std::vector<std::pair<ChunkId, HeldVersion>> removed;
+  for (const ChunkId chunk : chunks) {
+    holds.emplace_back(&locks_, chunk);
+    WEFT_ASSIGN_OR_RETURN(const std::optional<Row> old, GetRow(chunk));
+    if (!old) continue;
+    changes.push_back({KeyOf(chunk), std::nullopt});
+    removed.push_back({chunk, {old->current.epoch, RunsOf(old->current.extents)}});
+  }
+  if (changes.empty()) return uint64_t{0};
   const uint64_t epoch = gate_.Enter();
-  const ChunkIndex::Change change{KeyOf(chunk), std::nullopt};
-  const absl::Status status = parts_.index->Apply({&change, 1});
+  const absl::Status status = parts_.index->Apply(changes);
   if (status.ok()) {
-    superseded_.Remove(chunk, {old->current.epoch, RunsOf(old->current.extents)}, epoch);
+    for (const auto& [chunk, version] : removed) superseded_.Remove(chunk, version, epoch);
   } else {
     SetFault("writing the index", status);
   }
   gate_.Leave(epoch);
   WEFT_RETURN_IF_ERROR(status);
-  return true;
+  return uint64_t{removed.size()};
 }
 
-absl::StatusOr<ChunkInfo> LocalChunkStore::Punch(ChunkId chunk, uint32_t offset_bytes,
-                                                 uint32_t length_bytes, uint32_t cut) {
+absl::StatusOr<ChunkInfo> LocalChunkStore::Punch(const ChunkPunch& punch) {
+  const auto& [chunk, offset_bytes, length_bytes, cut, may_change] = punch;
   WEFT_RETURN_IF_ERROR(CheckWritable());
   WEFT_RETURN_IF_ERROR(BoundUnsynced());
   FreshBlocks fresh(space_.get());
   const ChunkLocks::Hold hold(&locks_, chunk);
   WEFT_ASSIGN_OR_RETURN(std::optional<Row> old, GetRow(chunk));
+  WEFT_RETURN_IF_ERROR(CheckCut(chunk, old, cut));
+  if (may_change) WEFT_RETURN_IF_ERROR(may_change());
   if (!old) return ChunkInfo();  // all zeros already
   const RowVersion& base = old->current;
-  if (cut < base.cut) {
-    return PosixError(ESTALE,
-                      NameOf(chunk) + " has been cut since (" + std::to_string(base.cut) + ")");
-  }
   const auto end = static_cast<uint32_t>(
       std::min<uint64_t>(uint64_t{offset_bytes} + length_bytes, base.length_bytes));
-  if (offset_bytes >= end) return InfoOf(base);
+  if (offset_bytes >= end) {
+    ChunkInfo unchanged = InfoOf(base);
+    unchanged.used_bytes_before = unchanged.used_bytes;
+    return unchanged;
+  }
 
   RowVersion next = base;
   ++next.version;

@@ -39,7 +39,7 @@ void ExpectReadOnly(SimulatedMachine* machine, const std::string& id_before) {
   EXPECT_THAT(store.fault(), HasSubstr("on demand"));
   EXPECT_NE(store.durability_id(), id_before);
   EXPECT_EQ(ErrnoOf(WriteBytes(&store, kChunk, 0, RandomBytes(1, 9)).status()), EROFS);
-  EXPECT_EQ(ErrnoOf(store.Punch(kChunk, 0, 1, 0).status()), EROFS);
+  EXPECT_EQ(ErrnoOf(store.Punch({kChunk, 0, 1, 0}).status()), EROFS);
   EXPECT_EQ(ErrnoOf(store.Sync()), EROFS);
   EXPECT_EQ(ErrnoOf(store.RemoveContent(kChunk.content).status()), EROFS);
   EXPECT_EQ(ErrnoOf(store.TruncateContent(kChunk.content, 0, 20, 1).status()), EROFS);
@@ -147,23 +147,26 @@ TEST_F(StoreFaultTest, RemovalAndTruncationAreDurableWhenTheyReturn) {
 // later would expose what the block held before.
 TEST_F(StoreFaultTest, WhatFollowsTheEndInABlockIsZeroAfterPowerLossToo) {
   for (uint32_t round = 0; round < 40; ++round) {
-    ASSERT_TRUE(Write(round, 3 * kBlockBytes).ok());
+    const ChunkId before{ContentId(100 + round), 0};
+    const ChunkId chunk{ContentId(200 + round), 0};
+    const Bytes random = RandomBytes(3 * kBlockBytes, round);
+    ASSERT_TRUE(WriteBytes(&machine_.store(), before, 0, random).ok());
     ASSERT_TRUE(machine_.store().Sync().ok());
-    ASSERT_TRUE(machine_.store().RemoveContent(kChunk.content).ok());
+    ASSERT_TRUE(machine_.store().RemoveContent(before.content).ok());
     machine_.Kill();
     Reopen();  // now the same blocks are given out again
-    ASSERT_TRUE(Write(round, 100).ok());
+    ASSERT_TRUE(WriteBytes(&machine_.store(), chunk, 0, std::span(random).first(100)).ok());
     machine_.LosePower();
     Reopen();
-    if (!machine_.store().Stat(kChunk).ok()) continue;
+    if (!machine_.store().Stat(chunk).ok()) continue;
     Bytes expected = RandomBytes(100, round);
     expected.resize(2 * kBlockBytes);
     expected.push_back(std::byte{1});
-    ASSERT_TRUE(WriteBytes(&machine_.store(), kChunk, 2 * kBlockBytes,
+    ASSERT_TRUE(WriteBytes(&machine_.store(), chunk, 2 * kBlockBytes,
                            std::span(expected).subspan(2 * kBlockBytes))
                     .ok());
-    ASSERT_TRUE(Stored() == expected) << "round " << round;
-    ASSERT_TRUE(machine_.store().RemoveContent(kChunk.content).ok());
+    ASSERT_TRUE(ReadChunk(&machine_.store(), chunk).value() == expected) << "round " << round;
+    ASSERT_TRUE(machine_.store().RemoveContent(chunk.content).ok());
   }
 }
 
@@ -182,9 +185,11 @@ TEST_F(StoreFaultTest, BlocksOfAReadAreNotUsedAgainWhileItLives) {
   Bytes first = RandomBytes(3 * kBlockBytes, 1);
   first.resize(kBlockBytes);
   EXPECT_TRUE(BytesOf(&machine_.store(), *read).value() == first);
-  EXPECT_FALSE(WriteBytes(&machine_.store(), kChunk, 0, std::span(data).first(1)).ok());
+  const ChunkId one_more{ContentId(4), 0};
+  const std::span<const std::byte> byte = std::span(data).first(1);
+  EXPECT_EQ(ErrnoOf(WriteBytes(&machine_.store(), one_more, 0, byte).status()), ENOSPC);
   read = ChunkRead();
-  EXPECT_TRUE(WriteBytes(&machine_.store(), kChunk, 0, std::span(data).first(1)).ok());
+  EXPECT_TRUE(WriteBytes(&machine_.store(), one_more, 0, byte).ok());
 }
 
 TEST_F(StoreFaultTest, FreedBlocksWaitWhileThereAreOthers) {
@@ -192,10 +197,10 @@ TEST_F(StoreFaultTest, FreedBlocksWaitWhileThereAreOthers) {
   const ChunkRead::Range before = machine_.store().Read(kChunk, 0, 1)->ranges.at(0);
   ASSERT_TRUE(machine_.store().RemoveContent(kChunk.content).ok());
   // Where up to `count` new chunks of one block lie in that segment.
-  const auto places = [&](uint32_t count) {
+  const auto places = [&](ContentId content, uint32_t count) {
     std::vector<uint64_t> offsets;
     for (uint32_t number = 0; number < count; ++number) {
-      const ChunkId chunk{ContentId(2), number};
+      const ChunkId chunk{content, number};
       if (!WriteBytes(&machine_.store(), chunk, 0, RandomBytes(1, 1)).ok()) break;
       const ChunkRead::Range range = machine_.store().Read(chunk, 0, 1)->ranges.at(0);
       if (range.fd == before.fd) offsets.push_back(range.offset_bytes);
@@ -203,10 +208,11 @@ TEST_F(StoreFaultTest, FreedBlocksWaitWhileThereAreOthers) {
     return offsets;
   };
   constexpr uint32_t kSegmentBlocks = SimulatedMachine::kSegmentBytes / kBlockBytes;
-  EXPECT_THAT(places(kSegmentBlocks), testing::SizeIs(kSegmentBlocks - 3)) << "all others";
+  EXPECT_THAT(places(ContentId(2), kSegmentBlocks), testing::SizeIs(kSegmentBlocks - 3))
+      << "all others";
   ASSERT_TRUE(machine_.store().RemoveContent(ContentId(2)).ok());
   machine_.clock().Advance(Quarantine::kTime);
-  EXPECT_THAT(places(UINT32_MAX), testing::Contains(before.offset_bytes));
+  EXPECT_THAT(places(ContentId(3), UINT32_MAX), testing::Contains(before.offset_bytes));
 }
 
 }  // namespace

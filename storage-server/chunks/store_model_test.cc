@@ -7,6 +7,8 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include "common/status.h"
 #include "storage-server/chunks/testing/chunk_helpers.h"
@@ -29,12 +31,14 @@ using State = std::optional<Bytes>;
 class Model {
  public:
   Model() {
-    for (uint32_t content = 1; content <= kContents; ++content) {
-      for (uint32_t number = 0; number < kChunksPerContent; ++number) {
-        chunks_[{ContentId(content), number}] = {.states = {State()}};
-      }
-    }
+    for (Content& content : contents_) Renew(&content);
   }
+
+  struct Content {
+    ContentId id;
+    uint32_t cut = 0;       // no cut of it is greater
+    uint32_t sure_cut = 0;  // of the last truncation that was answered
+  };
 
   struct Chunk {
     std::vector<State> states;  // since the last sync, which states.front() survived
@@ -43,6 +47,8 @@ class Model {
     std::optional<State> maybe;
   };
 
+  std::vector<Content>& contents() { return contents_; }
+  const std::vector<ContentId>& removed() { return removed_; }
   std::map<ChunkId, Chunk>& chunks() { return chunks_; }
   const State& Current(ChunkId chunk) { return chunks_[chunk].states.back(); }
 
@@ -51,7 +57,24 @@ class Model {
       chunk.states.erase(chunk.states.begin(), chunk.states.end() - 1);
   }
 
+  // The content is removed: another one takes its place.
+  void Remove(Content* content) {
+    std::erase_if(chunks_, [&](const auto& entry) { return entry.first.content == content->id; });
+    removed_.push_back(content->id);
+    Renew(content);
+  }
+
  private:
+  void Renew(Content* content) {
+    *content = {.id = ContentId(++last_id_)};
+    for (uint32_t number = 0; number < kChunksPerContent; ++number) {
+      chunks_[{content->id, number}] = {.states = {State()}};
+    }
+  }
+
+  uint64_t last_id_ = 0;
+  std::vector<Content> contents_ = std::vector<Content>(kContents);
+  std::vector<ContentId> removed_;
   std::map<ChunkId, Chunk> chunks_;
 };
 
@@ -68,7 +91,8 @@ class StoreModelTest : public testing::Test {
   }
 
   uint32_t Below(uint32_t bound) { return static_cast<uint32_t>(random_() % bound); }
-  ChunkId AnyChunk() { return {ContentId(1 + Below(kContents)), Below(kChunksPerContent)}; }
+  Model::Content& AnyContent() { return model_.contents()[Below(kContents)]; }
+  ChunkId ChunkOf(const Model::Content& content) { return {content.id, Below(kChunksPerContent)}; }
 
   // Sizes and offsets around block boundaries more often than elsewhere.
   uint32_t AnyOffset(uint32_t bound) {
@@ -100,27 +124,57 @@ class StoreModelTest : public testing::Test {
     }
   }
 
+  // A chunk that is there has its own cut; for the others that of the content counts.
+  uint32_t CutFor(const Model::Content& content, ChunkId id) {
+    return model_.Current(id) ? model_.chunks()[id].cut : content.cut;
+  }
+
+  // Changes that come too late leave nothing behind.
+  void LateWrite() {
+    ChunkId id = ChunkOf(AnyContent());
+    uint32_t cut = UINT32_MAX;
+    if (Below(2) == 0 && !model_.removed().empty()) {
+      id.content = model_.removed()[Below(static_cast<uint32_t>(model_.removed().size()))];
+    } else {
+      const Model::Content& content = AnyContent();
+      id = ChunkOf(content);
+      if (model_.Current(id) || content.sure_cut == 0) return;
+      cut = content.sure_cut - 1;
+    }
+    const absl::Status status =
+        Below(2) == 0
+            ? WriteBytes(&machine_.store(), id, 0, RandomBytes(100, 1), cut, kChunkLog2).status()
+            : machine_.store().Punch({id, 0, 100, cut}).status();
+    ASSERT_FALSE(status.ok()) << NameOf(id) << " WEFT_SEED=" << seed_;
+    if (!machine_.power().is_off()) {
+      ASSERT_EQ(ErrnoOf(status), ESTALE) << status << " WEFT_SEED=" << seed_;
+    }
+  }
+
   void Write() {
-    const ChunkId id = AnyChunk();
+    const Model::Content& content = AnyContent();
+    const ChunkId id = ChunkOf(content);
+    const uint32_t cut = CutFor(content, id);
     const bool whole = Below(4) == 0;
     const uint32_t offset = whole ? 0 : AnyOffset(kChunkBytes);
     const uint32_t length =
         whole ? kChunkBytes : 1 + Below(std::min(kChunkBytes - offset, 1 + Below(kChunkBytes)));
     const Bytes data = RandomBytes(length, static_cast<uint32_t>(random_()));
     const absl::Status status =
-        WriteBytes(&machine_.store(), id, offset, data, model_.chunks()[id].cut, kChunkLog2)
-            .status();
+        WriteBytes(&machine_.store(), id, offset, data, cut, kChunkLog2).status();
+    model_.chunks()[id].cut = cut;
     Bytes next = Grown(model_.Current(id), offset + length);
     std::copy(data.begin(), data.end(), next.begin() + offset);
     Change(id, status, std::move(next));
   }
 
   void Punch() {
-    const ChunkId id = AnyChunk();
+    const Model::Content& content = AnyContent();
+    const ChunkId id = ChunkOf(content);
     const uint32_t offset = AnyOffset(kChunkBytes);
     const uint32_t length = 1 + AnyOffset(kChunkBytes);
     const absl::Status status =
-        machine_.store().Punch(id, offset, length, model_.chunks()[id].cut).status();
+        machine_.store().Punch({id, offset, length, CutFor(content, id)}).status();
     State next = model_.Current(id);
     if (next && offset < next->size()) {
       const size_t end = std::min<size_t>(next->size(), size_t{offset} + length);
@@ -131,15 +185,17 @@ class StoreModelTest : public testing::Test {
   }
 
   void Truncate() {
-    const ContentId content(1 + Below(kContents));
+    Model::Content& content = AnyContent();
     const uint32_t size = AnyOffset(kChunkBytes * kChunksPerContent);
     const uint32_t cut = ++last_cut_;
     const absl::Status status =
-        machine_.store().TruncateContent(content, size, kChunkLog2, cut).status();
+        machine_.store().TruncateContent(content.id, size, kChunkLog2, cut).status();
+    content.cut = cut;
     ASSERT_FALSE(IsFull(status)) << "the reserve did not suffice; WEFT_SEED=" << seed_;
     const bool happened = Happened(status);
+    if (happened) content.sure_cut = cut;
     for (auto& [id, chunk] : model_.chunks()) {
-      if (id.content != content || id.number < size / kChunkBytes) continue;
+      if (id.content != content.id || id.number < size / kChunkBytes) continue;
       const uint32_t keep = id.number == size / kChunkBytes ? size % kChunkBytes : 0;
       State next = model_.Current(id);
       if (next && next->size() > keep) next->resize(keep);
@@ -154,17 +210,22 @@ class StoreModelTest : public testing::Test {
   }
 
   void Remove() {
-    const ContentId content(1 + Below(kContents));
-    const bool happened = Happened(machine_.store().RemoveContent(content).status());
-    for (auto& [id, chunk] : model_.chunks()) {
-      if (id.content != content) continue;
-      if (happened) {
-        chunk.states.emplace_back();
-      } else {
-        chunk.maybe = State();
-      }
+    Model::Content& content = AnyContent();
+    if (Happened(machine_.store().RemoveContent(content.id).status())) {
+      model_.Remove(&content);
+      return model_.Synced();
     }
-    if (happened) model_.Synced();
+    removing_ = &content;
+    for (auto& [id, chunk] : model_.chunks()) {
+      if (id.content == content.id) chunk.maybe = State();
+    }
+  }
+
+  // As the metadata-server does, which has got no answer.
+  void RepeatRemoval() {
+    if (removing_ == nullptr) return;
+    ASSERT_TRUE(machine_.store().RemoveContent(removing_->id).ok()) << "WEFT_SEED=" << seed_;
+    model_.Remove(std::exchange(removing_, nullptr));
   }
 
   void Sync() {
@@ -172,7 +233,7 @@ class StoreModelTest : public testing::Test {
   }
 
   void ReadPart() {
-    const ChunkId id = AnyChunk();
+    const ChunkId id = ChunkOf(AnyContent());
     const uint32_t offset = AnyOffset(kChunkBytes);
     const uint32_t length = 1 + Below(kChunkBytes);
     const absl::StatusOr<ChunkRead> read = machine_.store().Read(id, offset, length);
@@ -208,6 +269,8 @@ class StoreModelTest : public testing::Test {
       case 10:
         return ReadPart();
       case 11:
+        return LateWrite();
+      case 12:
         return machine_.clock().Advance(std::chrono::seconds(Below(12)));
       default:
         return Write();
@@ -236,6 +299,13 @@ class StoreModelTest : public testing::Test {
       // Opening makes what it finds durable.
       chunk = {.states = {found}, .cut = ++last_cut_, .maybe = std::nullopt};
     }
+    for (Model::Content& content : model_.contents()) content.cut = ++last_cut_;
+    for (const ContentId content : model_.removed()) {
+      const absl::StatusOr<ContentEnd> end_of = machine_.store().End(content);
+      ASSERT_TRUE(end_of.ok()) << end_of.status() << " WEFT_SEED=" << seed_;
+      ASSERT_TRUE(!end_of->has_chunks && end_of->used_bytes == 0) << "WEFT_SEED=" << seed_;
+    }
+    RepeatRemoval();
   }
 
   void Round() {
@@ -274,6 +344,7 @@ class StoreModelTest : public testing::Test {
   std::mt19937 random_;
   SimulatedMachine machine_;
   Model model_;
+  Model::Content* removing_ = nullptr;  // the machine died on it
   uint32_t last_cut_ = 0;
 };
 
@@ -284,8 +355,8 @@ TEST_F(StoreModelTest, EveryByteIsOneThatTheChunkReallyHad) {
     ASSERT_NO_FATAL_FAILURE(Round()) << "round " << round << " WEFT_SEED=" << seed_;
     ASSERT_FALSE(HasFailure()) << "round " << round << " WEFT_SEED=" << seed_;
   }
-  for (uint32_t content = 1; content <= kContents; ++content) {
-    ASSERT_TRUE(machine_.store().RemoveContent(ContentId(content)).ok());
+  for (const Model::Content& content : model_.contents()) {
+    ASSERT_TRUE(machine_.store().RemoveContent(content.id).ok());
   }
   EXPECT_EQ(machine_.store().space().free_bytes, initial.free_bytes) << "WEFT_SEED=" << seed_;
 }

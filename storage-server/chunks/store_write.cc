@@ -55,11 +55,9 @@ absl::StatusOr<ChunkInfo> LocalChunkStore::Write(const ChunkWrite& write) {
   FreshBlocks fresh(space_.get());
   const ChunkLocks::Hold hold(&locks_, write.chunk);
   WEFT_ASSIGN_OR_RETURN(std::optional<Row> old, GetRow(write.chunk));
+  WEFT_RETURN_IF_ERROR(CheckCut(write.chunk, old, write.cut));
+  if (write.may_change) WEFT_RETURN_IF_ERROR(write.may_change());
   const RowVersion base = old ? old->current : RowVersion();
-  if (write.cut < base.cut) {
-    return PosixError(
-        ESTALE, NameOf(write.chunk) + " has been cut since (" + std::to_string(base.cut) + ")");
-  }
   RowVersion next = base;
   ++next.version;
   next.cut = write.cut;

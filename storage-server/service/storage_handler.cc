@@ -217,8 +217,10 @@ absl::Status StorageHandler::PunchChunk(const wire::Request& request,
   WEFT_RETURN_IF_ERROR(CheckContentId(punch.content_id()));
   WEFT_RETURN_IF_ERROR(CheckRange(punch.offset_bytes(), punch.length_bytes(), kMaxChunkBytes));
   const ChunkId chunk{ContentId(punch.content_id()), punch.chunk()};
-  WEFT_ASSIGN_OR_RETURN(const ChunkInfo info, store->Punch(chunk, punch.offset_bytes(),
-                                                           punch.length_bytes(), punch.cut()));
+  WEFT_ASSIGN_OR_RETURN(const ChunkInfo info, store->Punch({.chunk = chunk,
+                                                            .offset_bytes = punch.offset_bytes(),
+                                                            .length_bytes = punch.length_bytes(),
+                                                            .cut = punch.cut()}));
   proto::PunchChunkReply reply;
   reply.set_version(info.version);
   responder.Ok(reply);
