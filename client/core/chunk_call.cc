@@ -14,6 +14,9 @@ namespace {
 
 // After so long a try is given up and repeated.
 constexpr std::chrono::milliseconds kTryTimeout{15'000};
+// Times that a try is repeated at once because its generation was outdated. Each time another
+// request got no answer meanwhile, so this is more than it takes.
+constexpr int kMaxTriesAtOnce = 16;
 // Lines about servers that do not answer are at least so far apart.
 constexpr std::chrono::seconds kReportEvery{5};
 constexpr uint32_t kWholeTarget = UINT32_MAX;  // see proto Route.group
@@ -21,7 +24,7 @@ constexpr uint32_t kWholeTarget = UINT32_MAX;  // see proto Route.group
 bool IsAboutTheWay(const absl::Status& error) {
   if (IsTransport(error)) return true;
   const int code = ErrnoOf(error);
-  return code == ESTALE || code == ENXIO || code == EAGAIN;
+  return code == ESTALE || code == ENXIO || code == EAGAIN || code == ECANCELED;
 }
 
 absl::StatusOr<Destination> To(const ClusterMap& map, TargetId target, uint32_t group,
@@ -72,8 +75,7 @@ void ChunkCallRunner::Run(std::vector<ChunkCall*> calls) {
     std::vector<ChunkCall*> again;
     for (size_t at = 0; at < calls.size(); at += kMaxCallsInFlight) {
       const size_t count = std::min(kMaxCallsInFlight, calls.size() - at);
-      const auto some = TryAll(map.get(), std::span(calls).subspan(at, count),
-                               std::min(kTryTimeout, backoff.Left()));
+      const auto some = TryAll(map.get(), std::span(calls).subspan(at, count), backoff);
       again.insert(again.end(), some.begin(), some.end());
     }
     if (again.empty()) return;
@@ -95,7 +97,25 @@ void ChunkCallRunner::Run(std::vector<ChunkCall*> calls) {
 }
 
 std::vector<ChunkCall*> ChunkCallRunner::TryAll(const ClusterMap* map,
-                                                std::span<ChunkCall* const> calls, Millis timeout) {
+                                                std::span<ChunkCall* const> calls,
+                                                const wire::Backoff& backoff) {
+  std::vector<ChunkCall*> again = TryOnce(map, calls, std::min(kTryTimeout, backoff.Left()));
+  for (int tries = 0; tries < kMaxTriesAtOnce; ++tries) {
+    const auto first = std::stable_partition(again.begin(), again.end(), [](ChunkCall* call) {
+      return ErrnoOf(call->last_error_) != ECANCELED;
+    });
+    if (first == again.end()) break;
+    const std::vector<ChunkCall*> outdated(first, again.end());
+    again.erase(first, again.end());
+    const auto left = TryOnce(map, outdated, std::min(kTryTimeout, backoff.Left()));
+    again.insert(again.end(), left.begin(), left.end());
+  }
+  return again;
+}
+
+std::vector<ChunkCall*> ChunkCallRunner::TryOnce(const ClusterMap* map,
+                                                 std::span<ChunkCall* const> calls,
+                                                 Millis timeout) {
   struct Started {
     ChunkCall* call;
     absl::StatusOr<std::unique_ptr<wire::PendingCall>> pending;
@@ -140,6 +160,7 @@ ChunkCall::Verdict ChunkCallRunner::Finish(ChunkCall& call, absl::StatusOr<size_
     return call.Answered(*answer);
   }
   call.last_error_ = answer.status();
+  if (IsTransport(answer.status())) call.Unanswered();
   return IsAboutTheWay(answer.status()) ? ChunkCall::Verdict::kRepeat
                                         : call.Refused(answer.status());
 }

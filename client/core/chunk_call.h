@@ -3,7 +3,8 @@
 //
 // No answer, a map that one side finds old (ESTALE), a target that is not where the map says
 // (ENXIO) and EAGAIN make the runner fetch the map, wait a little and try again, until the io
-// timeout is over: then the call fails with EIO. Thread-safe, but for the single call.
+// timeout is over: then the call fails with EIO. What was refused for its generation (ECANCELED,
+// see proto/storage.proto) is repeated at once. Thread-safe, but for the single call.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -56,6 +57,8 @@ class ChunkCall {
   [[nodiscard]] virtual wire::CallSpec Prepare(const Destination& destination) = 0;
   // The server answered: `received` bytes of payload.
   [[nodiscard]] virtual Verdict Answered(size_t received) = 0;
+  // No answer came to the last try: it may still be on its way, and be carried out later.
+  virtual void Unanswered() {}
   // The server refused for a reason that is not about the way there. The default takes it as the
   // result.
   [[nodiscard]] virtual Verdict Refused(const absl::Status& error);
@@ -94,9 +97,12 @@ class ChunkCallRunner {
  private:
   using Millis = std::chrono::milliseconds;
 
-  // Tries each once; returns those to be repeated.
+  // Tries each, and again those that the server finds outdated; returns those to be repeated later.
   std::vector<ChunkCall*> TryAll(const ClusterMap* map, std::span<ChunkCall* const> calls,
-                                 Millis timeout);
+                                 const wire::Backoff& backoff);
+  // Tries each once; returns those to be repeated.
+  std::vector<ChunkCall*> TryOnce(const ClusterMap* map, std::span<ChunkCall* const> calls,
+                                  Millis timeout);
   ChunkCall::Verdict Finish(ChunkCall& call, absl::StatusOr<size_t> answer);
   void Report(const ChunkCall& call) WEFT_EXCLUDES(mutex_);
 

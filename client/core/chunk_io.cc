@@ -107,22 +107,45 @@ class ReadCall final : public OneChunkCall {
   proto::ReadChunkReply reply_;
 };
 
-class WriteCall final : public OneChunkCall {
+// A request that changes the chunk.
+class ChangeCall : public OneChunkCall {
  public:
-  WriteCall(const proto::Content* content, SessionId session, uint64_t sequence, ChunkWrite* write)
-      : OneChunkCall(content, write->chunk),
+  ChangeCall(const proto::Content* content, uint32_t chunk, SessionId session,
+             ChangeGenerations* generations)
+      : OneChunkCall(content, chunk), session_(session), generations_(generations) {}
+  void Unanswered() override { generations_->End(target().id, generation_); }
+  bool stale_may_mean_cut() const override { return true; }
+
+ protected:
+  template <typename Request>
+  void AddressChange(const Destination& destination, Request* request) {
+    Address(destination, request);
+    generation_ = generations_->Of(destination.target.id);
+    request->set_cut(content().cut());
+    request->set_session_id(session_.value());
+    request->set_generation(generation_);
+  }
+
+ private:
+  const SessionId session_;
+  ChangeGenerations* const generations_;
+  uint64_t generation_ = 0;  // of the last try
+};
+
+class WriteCall final : public ChangeCall {
+ public:
+  WriteCall(const proto::Content* content, SessionId session, ChangeGenerations* generations,
+            ChunkWrite* write)
+      : ChangeCall(content, write->chunk, session, generations),
         write_(write),
         payload_{const_cast<std::byte*>(write->data.data()), write->data.size()} {
     request_.set_offset_bytes(write->offset_bytes);
     request_.mutable_piece_crc32c()->Add(write->piece_crc32c.begin(), write->piece_crc32c.end());
-    request_.set_cut(content->cut());
-    request_.set_session_id(session.value());
-    request_.set_sequence(sequence);
     request_.set_chunk_bytes_log2(content->chunk_bytes_log2());
   }
 
   wire::CallSpec Prepare(const Destination& destination) override {
-    Address(destination, &request_);
+    AddressChange(destination, &request_);
     reply_.Clear();
     wire::CallSpec spec;
     spec.method = proto::WRITE_CHUNK;
@@ -134,6 +157,7 @@ class WriteCall final : public OneChunkCall {
   Verdict Answered(size_t /*received*/) override {
     write_->target = target().id;
     write_->durability_id = reply_.durability_id();
+    write_->used_bytes_added = reply_.used_bytes_added();
     return Succeed();
   }
   Verdict Refused(const absl::Status& error) override {
@@ -141,7 +165,6 @@ class WriteCall final : public OneChunkCall {
     if (resends_++ < kMaxResends) return Verdict::kRepeat;
     return Fail(PosixError(EIO, "damaged on its way: " + MessageOf(error)));
   }
-  bool stale_may_mean_cut() const override { return true; }
   void StoreResult() { write_->status = result(); }
 
  private:
@@ -152,16 +175,17 @@ class WriteCall final : public OneChunkCall {
   proto::WriteChunkReply reply_;
 };
 
-class PunchCall final : public OneChunkCall {
+class PunchCall final : public ChangeCall {
  public:
-  PunchCall(const proto::Content* content, const ChunkHole& hole)
-      : OneChunkCall(content, hole.chunk), hole_(hole) {}
+  PunchCall(const proto::Content* content, SessionId session, ChangeGenerations* generations,
+            const ChunkHole& hole)
+      : ChangeCall(content, hole.chunk, session, generations), hole_(hole) {}
 
   wire::CallSpec Prepare(const Destination& destination) override {
-    Address(destination, &request_);
+    AddressChange(destination, &request_);
     request_.set_offset_bytes(hole_.offset_bytes);
     request_.set_length_bytes(hole_.length_bytes);
-    request_.set_cut(content().cut());
+    reply_.Clear();
     wire::CallSpec spec;
     spec.method = proto::PUNCH_CHUNK;
     spec.request = &request_;
@@ -169,10 +193,7 @@ class PunchCall final : public OneChunkCall {
     return spec;
   }
   Verdict Answered(size_t /*received*/) override { return Succeed(); }
-  Verdict Refused(const absl::Status& error) override {
-    return ErrnoOf(error) == ENOENT ? Succeed() : Fail(error);  // no such chunk: a hole already
-  }
-  bool stale_may_mean_cut() const override { return true; }
+  [[nodiscard]] uint32_t used_bytes_freed() const { return reply_.used_bytes_freed(); }
 
  private:
   const ChunkHole hole_;
@@ -266,7 +287,7 @@ void ChunkIo::Write(const proto::Content& content, std::span<ChunkWrite> writes)
   const SessionId session = session_();
   std::deque<WriteCall> calls;
   for (ChunkWrite& write : writes) {
-    calls.emplace_back(&content, session, write_sequence_.fetch_add(1) + 1, &write);
+    calls.emplace_back(&content, session, &generations_, &write);
   }
   // Each write has its own result; the first error of all says nothing more.
   static_cast<void>(RunAll(runner_, &calls));
@@ -279,10 +300,15 @@ absl::Status ChunkIo::Sync(DurabilityIds targets) {
   return RunAll(runner_, &calls);
 }
 
-absl::Status ChunkIo::Punch(const proto::Content& content, std::span<const ChunkHole> holes) {
+absl::StatusOr<uint64_t> ChunkIo::Punch(const proto::Content& content,
+                                        std::span<const ChunkHole> holes) {
   std::deque<PunchCall> calls;
-  for (const ChunkHole& hole : holes) calls.emplace_back(&content, hole);
-  return RunAll(runner_, &calls);
+  const SessionId session = session_();
+  for (const ChunkHole& hole : holes) calls.emplace_back(&content, session, &generations_, hole);
+  WEFT_RETURN_IF_ERROR(RunAll(runner_, &calls));
+  uint64_t freed = 0;
+  for (const PunchCall& call : calls) freed += call.used_bytes_freed();
+  return freed;
 }
 
 absl::StatusOr<std::vector<ChunkPlace>> ChunkIo::Locate(const proto::Content& content,

@@ -5,7 +5,6 @@
 
 #include <absl/status/statusor.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -14,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "client/core/change_generations.h"
 #include "client/core/chunk_call.h"
 #include "client/core/vfs.h"
 #include "common/ids.h"
@@ -39,6 +39,7 @@ struct ChunkWrite {
   absl::Status status;
   TargetId target;
   std::string durability_id;
+  uint32_t used_bytes_added = 0;  // space that the chunk takes now and did not before
 };
 
 struct ChunkHole {
@@ -52,7 +53,7 @@ using DurabilityIds = std::map<TargetId, std::string>;
 
 class ChunkIo {
  public:
-  // `session` is asked for at each write.
+  // `session` is asked for at each write and punch.
   ChunkIo(ChunkCallRunner* runner, std::function<SessionId()> session)
       : runner_(runner), session_(std::move(session)) {}
 
@@ -61,7 +62,9 @@ class ChunkIo {
   // error is returned, and then no `into` is to be relied on.
   absl::Status Read(const proto::Content& content, std::span<const ChunkRead> reads);
 
-  // Fills in the results. ESTALE: the content was cut since `content` was fetched. ENOSPC and so on
+  // Fills in the results. ESTALE: the content was cut or replaced since `content` was fetched. A
+  // write that failed because no answer came is not carried out once a later one to that target
+  // has succeeded. ENOSPC and so on
   // as the server says.
   void Write(const proto::Content& content, std::span<ChunkWrite> writes);
 
@@ -69,8 +72,8 @@ class ChunkIo {
   // empty. EIO: one has another id now, so writes may have been lost.
   absl::Status Sync(DurabilityIds targets);
 
-  // ESTALE: as for Write.
-  absl::Status Punch(const proto::Content& content, std::span<const ChunkHole> holes);
+  // How many bytes of space became free. ESTALE: as for Write.
+  absl::StatusOr<uint64_t> Punch(const proto::Content& content, std::span<const ChunkHole> holes);
 
   // Chunks [first, first + count) with what their servers say of them.
   absl::StatusOr<std::vector<ChunkPlace>> Locate(const proto::Content& content, uint32_t first,
@@ -85,7 +88,7 @@ class ChunkIo {
  private:
   ChunkCallRunner* const runner_;
   const std::function<SessionId()> session_;
-  std::atomic<uint64_t> write_sequence_{0};
+  ChangeGenerations generations_;
 };
 
 }  // namespace weft::client

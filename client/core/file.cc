@@ -53,8 +53,6 @@ bool File::Adopt(const proto::Attr& attr, Origin origin,
     const uint64_t old_content_id = attr_.content().content_id();
     attr_ = attr;
     heard_ = Clock::now();
-    // All bytes that move to chunks take new space there.
-    buffer_.SetKnownSize(attr.content().is_inline() ? 0 : attr.size_bytes());
     AdoptContentLocked(old_content_id);
     if (attr.content().is_inline() && inline_bytes) {
       inline_.SetBase(*inline_bytes, attr.content().inline_version());

@@ -148,12 +148,13 @@ absl::Status File::PunchChunks(uint64_t begin, uint64_t end) {
                        static_cast<uint32_t>(part_end - at)});
       at = part_end;
     }
-    const absl::Status status = mount_->io->Punch(content, holes);
-    if (ErrnoOf(status) == ESTALE && cuts++ < kMaxCutsMet) {
+    const absl::StatusOr<uint64_t> freed = mount_->io->Punch(content, holes);
+    if (ErrnoOf(freed.status()) == ESTALE && cuts++ < kMaxCutsMet) {
       WEFT_RETURN_IF_ERROR(RefreshContent());
       continue;
     }
-    if (!status.ok()) return WriteError(status);
+    if (!freed.ok()) return WriteError(freed.status());
+    buffer_.NoteFreed(*freed);
     begin = at;
   }
   return absl::OkStatus();

@@ -159,6 +159,7 @@ absl::StatusOr<bool> File::CommitOnce() {
     if (state) {
       request.set_size_at_least_bytes(state->end_bytes);
       request.set_used_bytes_added(state->used_bytes_added);
+      request.set_used_bytes_freed(state->used_bytes_freed);
     }
     if (moving_) {
       request.set_drop_inline(true);

@@ -78,6 +78,34 @@ TEST_F(VfsMountsTest, BytesForAContentThatWasReplacedGoToTheNewOne) {
   EXPECT_TRUE(SameBytes(Read(*three, Open(*three, "a").handle), expected));
 }
 
+TEST_F(VfsMountsTest, ManyWritesToARemovedContentLeaveNoChunksOfIt) {
+  auto one = cluster_.Mount();
+  auto two = cluster_.Mount();
+  const Opened a = Create(*one, "a");
+  Write(*one, a.handle, 0, Text(3, kChunk));
+  ASSERT_TRUE(one->Flush(a.handle).ok());
+  Open(*two, "a", {true, true, true});
+  // More than is retained: the servers refuse it for the old content, so it is not lost.
+  const std::string text = Text(4, 100 * kChunk);
+  Write(*one, a.handle, 0, text);
+  ASSERT_TRUE(one->Flush(a.handle).ok());
+  EXPECT_TRUE(SameBytes(Read(*one, a.handle), text));
+  EXPECT_EQ(cluster_.ChunkCount(), 100u);
+}
+
+TEST_F(VfsMountsTest, WritesToAFileThatIsGoneEndWithAnError) {
+  auto one = cluster_.Mount();
+  auto two = cluster_.Mount();
+  const Opened a = Create(*one, "a");
+  Write(*one, a.handle, 0, Text(3, kChunk));
+  ASSERT_TRUE(one->Flush(a.handle).ok());
+  const uint64_t content = a.attr.content().content_id();
+  for (size_t i = 0; i < cluster_.storage_count(); ++i) cluster_.storage(i).Remove(content);
+  Write(*one, a.handle, 0, Text(4, kChunk));
+  EXPECT_NE(ErrnoOf(one->Flush(a.handle)), 0);
+  EXPECT_EQ(cluster_.ChunkCount(), 0u);
+}
+
 TEST_F(VfsMountsTest, InlineBytesForAContentThatWentToChunksFollow) {
   auto one = cluster_.Mount();
   auto two = cluster_.Mount();

@@ -228,14 +228,17 @@ std::optional<WriteBuffer::Uncommitted> WriteBuffer::uncommitted() const {
 void WriteBuffer::Committed(const Uncommitted& state) {
   MutexLock lock(&mutex_);
   uncommitted_.used_bytes_added -= std::min(uncommitted_.used_bytes_added, state.used_bytes_added);
+  uncommitted_.used_bytes_freed -= std::min(uncommitted_.used_bytes_freed, state.used_bytes_freed);
   if (uncommitted_.stores == state.stores) has_uncommitted_ = false;
   if (not_retained_ <= state.stores) not_retained_ = 0;
   DropRetainedUpTo(state.stores);
 }
 
-void WriteBuffer::SetKnownSize(uint64_t bytes) {
+void WriteBuffer::NoteFreed(uint64_t bytes) {
+  if (bytes == 0) return;
   MutexLock lock(&mutex_);
-  known_size_ = bytes;
+  CountStore(0);
+  uncommitted_.used_bytes_freed += bytes;
 }
 
 DurabilityIds WriteBuffer::TakeUnsynced() {

@@ -69,7 +69,8 @@ class WriteBuffer {
   struct Uncommitted {
     uint64_t end_bytes = 0;         // one past the last byte stored
     uint64_t used_bytes_added = 0;  // see proto CommitWriteRequest
-    uint64_t stores = 0;            // numbers this state
+    uint64_t used_bytes_freed = 0;
+    uint64_t stores = 0;  // numbers this state
   };
 
   // All must outlive the buffer. It takes bytes once it has been told the content.
@@ -119,8 +120,8 @@ class WriteBuffer {
   // Nothing where nothing was stored since the last Committed.
   [[nodiscard]] std::optional<Uncommitted> uncommitted() const WEFT_EXCLUDES(mutex_);
   void Committed(const Uncommitted& state) WEFT_EXCLUDES(mutex_);
-  // The server knows the file to be so long: stores beyond count as new space.
-  void SetKnownSize(uint64_t bytes) WEFT_EXCLUDES(mutex_);
+  // Chunks gave back so much space, which is to be committed.
+  void NoteFreed(uint64_t bytes) WEFT_EXCLUDES(mutex_);
 
   // Targets stored to since the last call, with their durability ids.
   DurabilityIds TakeUnsynced() WEFT_EXCLUDES(mutex_);
@@ -184,6 +185,8 @@ class WriteBuffer {
   void TransmitOnce(const proto::Content& content, std::span<Sending> slabs);
   void Finish(Sending& sent) WEFT_REQUIRES(mutex_);
   void KeepStored(const Sending& sent) WEFT_REQUIRES(mutex_);
+  // There is something new to commit, about bytes up to `end`.
+  void CountStore(uint64_t end) WEFT_REQUIRES(mutex_);
   // Lays the bytes of `older`, which were written before all others of the slab, under those.
   void PutBack(uint64_t index, const SlabBuffer& older) WEFT_REQUIRES(mutex_);
   void AbandonSending() WEFT_REQUIRES(mutex_);
@@ -213,7 +216,6 @@ class WriteBuffer {
   uint32_t queued_ WEFT_GUARDED_BY(mutex_) = 0;              // tasks in the pool
   uint32_t sending_ WEFT_GUARDED_BY(mutex_) = 0;             // slabs
   uint64_t hold_from_ WEFT_GUARDED_BY(mutex_) = UINT64_MAX;  // offset
-  uint64_t known_size_ WEFT_GUARDED_BY(mutex_) = 0;
   Uncommitted uncommitted_ WEFT_GUARDED_BY(mutex_);
   bool has_uncommitted_ WEFT_GUARDED_BY(mutex_) = false;
   std::deque<Retained> retained_ WEFT_GUARDED_BY(mutex_);  // oldest first

@@ -38,12 +38,8 @@ void WriteBuffer::KeepStored(const Sending& sent) {
   for (const ChunkWrite& write : sent.stored) {
     const uint64_t begin =
         (uint64_t{write.chunk} << content_.chunk_bytes_log2()) + write.offset_bytes;
-    const uint64_t end = begin + write.data.size();
-    if (!has_uncommitted_) uncommitted_.end_bytes = 0;
-    has_uncommitted_ = true;
-    ++uncommitted_.stores;
-    uncommitted_.end_bytes = std::max(uncommitted_.end_bytes, end);
-    if (end > known_size_) uncommitted_.used_bytes_added += end - std::max(begin, known_size_);
+    CountStore(begin + write.data.size());
+    uncommitted_.used_bytes_added += write.used_bytes_added;
     auto& known = unsynced_[write.target];
     if (!known.empty() && known != write.durability_id) {
       errors_->Keep(PosixError(EIO, "target " + std::to_string(write.target.value()) +
@@ -54,6 +50,13 @@ void WriteBuffer::KeepStored(const Sending& sent) {
   if (sent.status.ok()) return;
   not_retained_ = uncommitted_.stores;
   errors_->Keep(sent.status);
+}
+
+void WriteBuffer::CountStore(uint64_t end) {
+  if (!has_uncommitted_) uncommitted_.end_bytes = 0;
+  has_uncommitted_ = true;
+  ++uncommitted_.stores;
+  uncommitted_.end_bytes = std::max(uncommitted_.end_bytes, end);
 }
 
 void WriteBuffer::Retain(uint64_t index, std::shared_ptr<SlabBuffer> buffer) {
@@ -110,6 +113,7 @@ bool WriteBuffer::ContentReplaced(const proto::Content& content,
   has_uncommitted_ = false;
   uncommitted_.end_bytes = 0;
   uncommitted_.used_bytes_added = 0;
+  uncommitted_.used_bytes_freed = 0;
   not_retained_ = 0;
   unsynced_.clear();
   for (auto& [index, slab] : slabs_) {

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <span>
@@ -53,8 +54,7 @@ void StorageHandler::Handle(const wire::Request& request, wire::Responder& respo
   responder.Error(status);
 }
 
-absl::Status StorageHandler::Dispatch(const wire::Request& request,
-                                      wire::Responder& responder) const {
+absl::Status StorageHandler::Dispatch(const wire::Request& request, wire::Responder& responder) {
   switch (request.method) {
     case proto::READ_CHUNK:
       return ReadChunk(request, responder);
@@ -118,12 +118,24 @@ absl::Status StorageHandler::ReadChunk(const wire::Request& request,
   return absl::OkStatus();
 }
 
-absl::Status StorageHandler::WriteChunk(const wire::Request& request,
-                                        wire::Responder& responder) const {
+template <typename Request>
+absl::StatusOr<MayChange> StorageHandler::Admit(const Request& request) {
+  const SessionId session(request.session_id());
+  WEFT_RETURN_IF_ERROR(view_->CheckSession(session));
+  return [view = view_, session,
+          arrival = generations_.Arrive(session, TargetId(request.route().target_id()),
+                                        request.generation())]() -> absl::Status {
+    WEFT_RETURN_IF_ERROR(view->CheckSession(session));
+    return arrival.Check();
+  };
+}
+
+absl::Status StorageHandler::WriteChunk(const wire::Request& request, wire::Responder& responder) {
   proto::WriteChunkRequest write;
   WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &write));
   WEFT_ASSIGN_OR_RETURN(ChunkStore* const store, StoreFor(write.route()));
-  WEFT_RETURN_IF_ERROR(view_->CheckSession(SessionId(write.session_id())));
+  ChunkWrite change;
+  WEFT_ASSIGN_OR_RETURN(change.may_change, Admit(write));
   WEFT_RETURN_IF_ERROR(CheckContentId(write.content_id()));
   WEFT_RETURN_IF_ERROR(CheckChunkBytesLog2(write.chunk_bytes_log2()));
   WEFT_RETURN_IF_ERROR(CheckRange(write.offset_bytes(), request.payload.size(),
@@ -131,7 +143,6 @@ absl::Status StorageHandler::WriteChunk(const wire::Request& request,
   WEFT_RETURN_IF_ERROR(CheckPieceCount(static_cast<uint64_t>(write.piece_crc32c_size()),
                                        write.offset_bytes(), request.payload.size()));
 
-  ChunkWrite change;
   change.chunk = {ContentId(write.content_id()), write.chunk()};
   change.offset_bytes = write.offset_bytes();
   change.data = request.payload;
@@ -145,6 +156,7 @@ absl::Status StorageHandler::WriteChunk(const wire::Request& request,
   reply.set_version(info.version);
   reply.set_chunk_length_bytes(info.length_bytes);
   reply.set_durability_id(store->durability_id());
+  reply.set_used_bytes_added(info.used_bytes - std::min(info.used_bytes, info.used_bytes_before));
   responder.Ok(reply);
   return absl::OkStatus();
 }
@@ -209,20 +221,23 @@ absl::Status StorageHandler::FindContentEnd(const wire::Request& request,
   return absl::OkStatus();
 }
 
-absl::Status StorageHandler::PunchChunk(const wire::Request& request,
-                                        wire::Responder& responder) const {
+absl::Status StorageHandler::PunchChunk(const wire::Request& request, wire::Responder& responder) {
   proto::PunchChunkRequest punch;
   WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &punch));
   WEFT_ASSIGN_OR_RETURN(ChunkStore* const store, StoreFor(punch.route()));
+  ChunkPunch change;
+  WEFT_ASSIGN_OR_RETURN(change.may_change, Admit(punch));
   WEFT_RETURN_IF_ERROR(CheckContentId(punch.content_id()));
   WEFT_RETURN_IF_ERROR(CheckRange(punch.offset_bytes(), punch.length_bytes(), kMaxChunkBytes));
-  const ChunkId chunk{ContentId(punch.content_id()), punch.chunk()};
-  WEFT_ASSIGN_OR_RETURN(const ChunkInfo info, store->Punch({.chunk = chunk,
-                                                            .offset_bytes = punch.offset_bytes(),
-                                                            .length_bytes = punch.length_bytes(),
-                                                            .cut = punch.cut()}));
+  change.chunk = {ContentId(punch.content_id()), punch.chunk()};
+  change.offset_bytes = punch.offset_bytes();
+  change.length_bytes = punch.length_bytes();
+  change.cut = punch.cut();
+  WEFT_ASSIGN_OR_RETURN(const ChunkInfo info, store->Punch(change));
   proto::PunchChunkReply reply;
   reply.set_version(info.version);
+  reply.set_used_bytes_freed(info.used_bytes_before -
+                             std::min(info.used_bytes, info.used_bytes_before));
   responder.Ok(reply);
   return absl::OkStatus();
 }

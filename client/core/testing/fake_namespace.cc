@@ -205,7 +205,8 @@ absl::Status FakeMetadata::CommitWrite(const proto::CommitWriteRequest& request,
   }
   inode->attr.set_size_bytes(std::max(inode->attr.size_bytes(), request.size_at_least_bytes()));
   inode->attr.set_mtime_ns(request.mtime_ns());
-  inode->attr.set_used_bytes(inode->attr.used_bytes() + request.used_bytes_added());
+  inode->attr.set_used_bytes(inode->attr.used_bytes() + request.used_bytes_added() -
+                             request.used_bytes_freed());
   Changed(*inode);
   *reply->mutable_attr() = inode->attr;
   return absl::OkStatus();

@@ -18,6 +18,11 @@ std::span<const std::byte> AsBytes(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
+// It stores holes, too.
+size_t UsedBy(const std::string& bytes) {
+  return (bytes.size() + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+}
+
 }  // namespace
 
 FakeStorage::FakeStorage(uint32_t target_id, std::string name)
@@ -25,6 +30,7 @@ FakeStorage::FakeStorage(uint32_t target_id, std::string name)
 
 FakeStorage::~FakeStorage() {
   SetFault(Fault::kNone);
+  ReleaseWrite();
   Stop();
 }
 
@@ -60,6 +66,50 @@ void FakeStorage::RefuseChecksums(int count) {
   refuse_checksums_ = count;
 }
 
+void FakeStorage::HoldNextWrite() {
+  MutexLock lock(&mutex_);
+  held_ = Held::kNext;
+}
+
+void FakeStorage::ReleaseWrite() {
+  MutexLock lock(&mutex_);
+  held_ = Held::kNone;
+  fault_changed_.SignalAll();
+}
+
+bool FakeStorage::holds_write() const {
+  MutexLock lock(&mutex_);
+  return held_ == Held::kNow;
+}
+
+void FakeStorage::RefuseGenerations(int count) {
+  MutexLock lock(&mutex_);
+  refuse_generations_ = count;
+}
+
+uint64_t FakeStorage::generation() const {
+  MutexLock lock(&mutex_);
+  uint64_t highest = 0;
+  for (const auto& [session, generation] : generations_) highest = std::max(highest, generation);
+  return highest;
+}
+
+template <typename Request>
+absl::Status FakeStorage::CheckChange(const Request& request) {
+  uint64_t& highest = generations_[request.session_id()];
+  if (request.generation() < highest || refuse_generations_ > 0) {
+    refuse_generations_ = std::max(0, refuse_generations_ - 1);
+    return PosixError(ECANCELED, "a newer generation is here");
+  }
+  highest = request.generation();
+  const auto chunk = chunks_.find({request.content_id(), request.chunk()});
+  const uint32_t cut = chunk != chunks_.end() ? chunk->second.cut : cuts_[request.content_id()];
+  if (removed_.contains(request.content_id()) || request.cut() < cut) {
+    return PosixError(ESTALE, "cut meanwhile");
+  }
+  return absl::OkStatus();
+}
+
 void FakeStorage::SetMapEpoch(uint64_t epoch) {
   MutexLock lock(&mutex_);
   map_epoch_ = epoch;
@@ -79,6 +129,7 @@ void FakeStorage::SetDurabilityId(std::string id) {
 void FakeStorage::Cut(uint64_t content, uint64_t size_bytes, uint32_t chunk_bytes_log2,
                       uint32_t cut) {
   MutexLock lock(&mutex_);
+  cuts_[content] = std::max(cuts_[content], cut);
   for (auto& [key, chunk] : chunks_) {
     if (key.first != content || chunk.cut >= cut) continue;
     const uint64_t start = uint64_t{key.second} << chunk_bytes_log2;
@@ -90,6 +141,7 @@ void FakeStorage::Cut(uint64_t content, uint64_t size_bytes, uint32_t chunk_byte
 
 void FakeStorage::Remove(uint64_t content) {
   MutexLock lock(&mutex_);
+  removed_.insert(content);
   std::erase_if(chunks_, [content](const auto& entry) { return entry.first.first == content; });
 }
 
@@ -112,6 +164,10 @@ uint64_t FakeStorage::bytes_written() const {
 void FakeStorage::Handle(const wire::Request& request, wire::Responder& responder) {
   MutexLock lock(&mutex_);
   ++calls_[request.method];
+  if (request.method == proto::WRITE_CHUNK && held_ == Held::kNext) {
+    held_ = Held::kNow;
+    while (held_ == Held::kNow) fault_changed_.Wait(&mutex_);
+  }
   if (Fail(request, responder)) return;
   switch (request.method) {
     case proto::READ_CHUNK:
@@ -193,8 +249,9 @@ void FakeStorage::Write(const wire::Request& wire_request, wire::Responder& resp
   if (data.empty() || end > uint64_t{1} << request.chunk_bytes_log2()) {
     return responder.Error(PosixError(EINVAL, "beyond the end of the chunk, or empty"));
   }
+  if (const auto status = CheckChange(request); !status.ok()) return responder.Error(status);
   Chunk& chunk = chunks_[{request.content_id(), request.chunk()}];
-  if (request.cut() < chunk.cut) return responder.Error(PosixError(ESTALE, "cut meanwhile"));
+  const size_t used_before = UsedBy(chunk.bytes);
   if (chunk.bytes.size() < end) chunk.bytes.resize(end);
   std::copy_n(reinterpret_cast<const char*>(data.data()), data.size(),
               chunk.bytes.begin() + request.offset_bytes());
@@ -204,6 +261,7 @@ void FakeStorage::Write(const wire::Request& wire_request, wire::Responder& resp
   reply.set_version(++chunk.version);
   reply.set_chunk_length_bytes(static_cast<uint32_t>(chunk.bytes.size()));
   reply.set_durability_id(durability_id_);
+  reply.set_used_bytes_added(static_cast<uint32_t>(UsedBy(chunk.bytes) - used_before));
   responder.Ok(reply);
 }
 
@@ -212,10 +270,10 @@ void FakeStorage::Punch(const wire::Request& wire_request, wire::Responder& resp
   if (const auto status = wire::ParseMessage(wire_request, &request); !status.ok()) {
     return responder.Error(status);
   }
+  if (const auto status = CheckChange(request); !status.ok()) return responder.Error(status);
   const auto it = chunks_.find({request.content_id(), request.chunk()});
-  if (it == chunks_.end()) return responder.Error(PosixError(ENOENT, "no such chunk"));
+  if (it == chunks_.end()) return responder.Ok(proto::PunchChunkReply());  // a hole already
   Chunk& chunk = it->second;
-  if (request.cut() < chunk.cut) return responder.Error(PosixError(ESTALE, "cut meanwhile"));
   const size_t begin = std::min<size_t>(request.offset_bytes(), chunk.bytes.size());
   const size_t end =
       std::min<size_t>(size_t{request.offset_bytes()} + request.length_bytes(), chunk.bytes.size());

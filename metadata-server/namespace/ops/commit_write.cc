@@ -48,8 +48,9 @@ absl::StatusOr<proto::CommitWriteReply> CommitWrite(Core& core,
     WEFT_RETURN_IF_ERROR(DropInline(core, request, transaction, &inode));
   }
   attr->set_size_bytes(size);
+  const uint64_t used = attr->used_bytes() + request.used_bytes_added();
   attr->set_used_bytes(
-      std::min(attr->used_bytes() + request.used_bytes_added(), MostUsedByChunks(size)));
+      std::min(used - std::min(used, request.used_bytes_freed()), MostUsedByChunks(size)));
   if (request.mtime_ns() != 0) attr->set_mtime_ns(request.mtime_ns());
   transaction.PutChanged(&inode);
   proto::CommitWriteReply reply;
