@@ -40,6 +40,12 @@ namespace weft::metadata {
 // offline are not even asked, the others once.
 enum class Patience { kWait, kOneTry };
 
+// What the storage-servers have of a content.
+struct StoredContent {
+  uint64_t end_bytes = 0;  // where the chunks end: the size of the file as far as they tell
+  uint64_t used_bytes = 0;
+};
+
 // Content on the storage-servers, as the namespace needs it. Implemented in reclaim/. Thread-safe.
 class ContentService {
  public:
@@ -49,9 +55,8 @@ class ContentService {
   // bytes are cut already.
   [[nodiscard]] virtual absl::Status Truncate(const proto::Content& content, uint64_t size_bytes,
                                               Patience patience) = 0;
-  // Where the chunks end: the size of the file as far as the chunks tell. 0 without chunks.
-  [[nodiscard]] virtual absl::StatusOr<uint64_t> End(const proto::Content& content,
-                                                     Patience patience) = 0;
+  [[nodiscard]] virtual absl::StatusOr<StoredContent> End(const proto::Content& content,
+                                                          Patience patience) = 0;
   // There are new rows in Family::kReclaim. Does not block.
   virtual void WakeReclaim() = 0;
   // The group set of the pool that new content goes to: the newest. Does not block.

@@ -184,8 +184,8 @@ TEST_F(SessionsTest, TheEndOfAWriterSettlesTheSize) {
   const InodeId h = ns_.MakeChunked(kRootInode, "h", 100'000);
   ASSERT_EQ(ns_.Open(g, true), 0);
   ASSERT_EQ(ns_.Open(h, false), 0);
-  ns_.content.SetEnd(ContentId(ns_.Get(g).content().content_id()), 5 << 20);
-  ns_.content.SetEnd(ContentId(ns_.Get(h).content().content_id()), 5 << 20);
+  ns_.content.SetEnd(ContentId(ns_.Get(g).content().content_id()), {5 << 20, 2 << 20});
+  ns_.content.SetEnd(ContentId(ns_.Get(h).content().content_id()), {5 << 20, 2 << 20});
   ns_.content.SetAway(true);
   EXPECT_FALSE(ns_->EndSession(kSession).ok());
   EXPECT_EQ(ns_->OpenFileCount(kSession), 1u) << "tried again later";
@@ -200,9 +200,10 @@ TEST_F(SessionsTest, TheEndOfAWriterSettlesTheSize) {
 TEST_F(SessionsTest, TheEndOfAWriterNeverShrinks) {
   const InodeId g = ns_.MakeChunked(kRootInode, "g", 100'000);
   ASSERT_EQ(ns_.Open(g, true), 0);
-  ns_.content.SetEnd(ContentId(ns_.Get(g).content().content_id()), 5);
+  ns_.content.SetEnd(ContentId(ns_.Get(g).content().content_id()), {5, 4096});
   EXPECT_TRUE(ns_->EndSession(kSession).ok());
   EXPECT_EQ(ns_.Get(g).size_bytes(), 100'000u);
+  EXPECT_EQ(ns_.Get(g).used_bytes(), 4096u) << "the chunks know better";
 }
 
 TEST_F(SessionsTest, TheEndOfAnInlineWriterForgetsChunksItMayHaveWritten) {

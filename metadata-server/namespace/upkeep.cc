@@ -32,17 +32,21 @@ bool ReportOpen(Core& core, SessionId session, const proto::OpenRecord& open) {
       .ok();
 }
 
-// A writer has gone without a last CommitWrite: the size becomes what its chunks tell.
+// A writer has gone without a last CommitWrite: the size, and the space that is used, become what
+// the chunks tell.
 absl::Status SettleSize(Core& core, InodeRecord inode) {
   WEFT_RETURN_IF_ERROR(FinishCut(core, IdOf(inode), Patience::kOneTry));
   proto::Attr* const attr = inode.mutable_attr();
-  WEFT_ASSIGN_OR_RETURN(const uint64_t end, core.content->End(attr->content(), Patience::kOneTry));
-  if (end <= attr->size_bytes()) return absl::OkStatus();
-  attr->set_used_bytes(
-      std::min(attr->used_bytes() + (end - attr->size_bytes()), MostUsedByChunks(end)));
-  attr->set_size_bytes(end);
+  WEFT_ASSIGN_OR_RETURN(const StoredContent stored,
+                        core.content->End(attr->content(), Patience::kOneTry));
+  const bool has_grown = stored.end_bytes > attr->size_bytes();
+  const uint64_t size = std::max(attr->size_bytes(), stored.end_bytes);
+  const uint64_t used = std::min(stored.used_bytes, MostUsedByChunks(size));
+  if (!has_grown && used == attr->used_bytes()) return absl::OkStatus();
+  attr->set_used_bytes(used);
+  attr->set_size_bytes(size);
   Change change(core);
-  attr->set_mtime_ns(change.now_ns());
+  if (has_grown) attr->set_mtime_ns(change.now_ns());
   change.PutChanged(&inode);
   return change.Commit();
 }

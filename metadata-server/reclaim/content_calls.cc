@@ -100,20 +100,22 @@ absl::Status ContentCalls::Truncate(const proto::Content& content, uint64_t size
       .status();
 }
 
-absl::StatusOr<uint64_t> ContentCalls::End(const proto::Content& content,
-                                           std::chrono::milliseconds timeout) {
+absl::StatusOr<StoredContent> ContentCalls::End(const proto::Content& content,
+                                                std::chrono::milliseconds timeout) {
   proto::ContentEndRequest request;
   request.set_content_id(content.content_id());
   WEFT_ASSIGN_OR_RETURN(const auto replies,
                         (CallTargetsOf<proto::ContentEndRequest, proto::ContentEndReply>(
                             content, proto::CONTENT_END, request, timeout)));
-  uint64_t end_bytes = 0;
+  StoredContent stored;
   for (const proto::ContentEndReply& reply : replies) {
+    stored.used_bytes += reply.used_bytes();
     if (!reply.has_chunks()) continue;
-    end_bytes = std::max(end_bytes, (uint64_t{reply.last_chunk()} << content.chunk_bytes_log2()) +
-                                        reply.last_chunk_length_bytes());
+    const uint64_t end = (uint64_t{reply.last_chunk()} << content.chunk_bytes_log2()) +
+                         reply.last_chunk_length_bytes();
+    stored.end_bytes = std::max(stored.end_bytes, end);
   }
-  return end_bytes;
+  return stored;
 }
 
 void ContentCalls::Remove(std::span<Removal> removals, std::chrono::milliseconds timeout) {

@@ -38,8 +38,8 @@ class ContentCalls {
   [[nodiscard]] absl::Status Truncate(const proto::Content& content, uint64_t size_bytes,
                                       std::chrono::milliseconds timeout);
   // The same; the end of the last chunk, in bytes of the file; 0 without chunks.
-  [[nodiscard]] absl::StatusOr<uint64_t> End(const proto::Content& content,
-                                             std::chrono::milliseconds timeout);
+  [[nodiscard]] absl::StatusOr<StoredContent> End(const proto::Content& content,
+                                                  std::chrono::milliseconds timeout);
 
   // Removal of a content from one target.
   struct Removal {

@@ -67,7 +67,7 @@ absl::Status Reclaimer::Truncate(const proto::Content& content, uint64_t size_by
                  [&] { return calls_->Truncate(content, size_bytes, options_.call_timeout); });
 }
 
-absl::StatusOr<uint64_t> Reclaimer::End(const proto::Content& content, Patience patience) {
+absl::StatusOr<StoredContent> Reclaimer::End(const proto::Content& content, Patience patience) {
   return TryCall(content, patience, [&] { return calls_->End(content, options_.call_timeout); });
 }
 

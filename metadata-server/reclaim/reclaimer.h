@@ -37,7 +37,7 @@ class Reclaimer final : public ContentService {
 
   absl::Status Truncate(const proto::Content& content, uint64_t size_bytes,
                         Patience patience) override;
-  absl::StatusOr<uint64_t> End(const proto::Content& content, Patience patience) override;
+  absl::StatusOr<StoredContent> End(const proto::Content& content, Patience patience) override;
   void WakeReclaim() override;
   GroupSet SetForNewContent(PoolId pool) override;
 

@@ -369,16 +369,19 @@ TEST_F(ReclaimerTest, OneTryAsksNobodyWhereANodeIsOffline) {
 
 TEST_F(ReclaimerTest, TheEndIsThatOfTheLastChunk) {
   Start();
-  EXPECT_EQ(*reclaimer_->End(ContentOf(5), Patience::kWait), 0u);
+  EXPECT_EQ(reclaimer_->End(ContentOf(5), Patience::kWait)->end_bytes, 0u);
   proto::ContentEndReply end;
   end.set_has_chunks(true);
   end.set_last_chunk(4);
   end.set_last_chunk_length_bytes(100);
+  end.set_used_bytes(4096);
   one_.SetEnd(end);
   end.set_last_chunk(3);
   end.set_last_chunk_length_bytes(1 << 20);
   two_.SetEnd(end);
-  EXPECT_EQ(*reclaimer_->End(ContentOf(5), Patience::kWait), (uint64_t{4} << 20) + 100);
+  const StoredContent stored = *reclaimer_->End(ContentOf(5), Patience::kWait);
+  EXPECT_EQ(stored.end_bytes, (uint64_t{4} << 20) + 100);
+  EXPECT_EQ(stored.used_bytes, 2 * 4096u);
 }
 
 TEST_F(ReclaimerTest, NewContentGoesToTheNewestSet) {

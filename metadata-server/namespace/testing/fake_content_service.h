@@ -26,11 +26,11 @@ class FakeContentService final : public ContentService {
     has_waited_ |= patience == Patience::kWait;
     if (is_away_) return TransportError("the storage-servers are away");
     cuts_.push_back({ContentId(content.content_id()), content.cut(), size_bytes});
-    uint64_t& end = ends_[ContentId(content.content_id())];
+    uint64_t& end = ends_[ContentId(content.content_id())].end_bytes;
     end = std::min(end, size_bytes);
     return absl::OkStatus();
   }
-  absl::StatusOr<uint64_t> End(const proto::Content& content, Patience patience) override {
+  absl::StatusOr<StoredContent> End(const proto::Content& content, Patience patience) override {
     MutexLock lock(&mutex_);
     has_waited_ |= patience == Patience::kWait;
     if (is_away_) return TransportError("the storage-servers are away");
@@ -48,9 +48,9 @@ class FakeContentService final : public ContentService {
     MutexLock lock(&mutex_);
     is_away_ = is_away;
   }
-  void SetEnd(ContentId content, uint64_t end_bytes) {
+  void SetEnd(ContentId content, const StoredContent& end) {
     MutexLock lock(&mutex_);
-    ends_[content] = end_bytes;
+    ends_[content] = end;
   }
   std::vector<Cut> cuts() {
     MutexLock lock(&mutex_);
@@ -76,7 +76,7 @@ class FakeContentService final : public ContentService {
   bool has_waited_ WEFT_GUARDED_BY(mutex_) = false;
   int wake_count_ WEFT_GUARDED_BY(mutex_) = 0;
   std::vector<Cut> cuts_ WEFT_GUARDED_BY(mutex_);
-  absl::flat_hash_map<ContentId, uint64_t> ends_ WEFT_GUARDED_BY(mutex_);
+  absl::flat_hash_map<ContentId, StoredContent> ends_ WEFT_GUARDED_BY(mutex_);
 };
 
 }  // namespace weft::metadata
