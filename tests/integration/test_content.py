@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from cluster import BLOCK, CHUNK, INLINE_MAX, MIB, SANITIZED, run
+from cluster import BLOCK, CHUNK, INLINE_MAX, MIB, SANITIZED, run, wait_for
 from files import (EDGE_SIZES, check_file, check_file_soon, check_same_tree, copy_some, read_file,
                    seeded_bytes, write_file)
 
@@ -190,6 +190,25 @@ def test_sparse_files(home, mount_a):
         assert file.read(4096) == bytes(4096)
         assert os.pread(file.fileno(), 8, 5 * CHUNK - 1) == b"\0middle\0"
         assert os.pread(file.fileno(), 100, far - 2) == b"\0\0end"
+
+
+def test_st_blocks_tell_the_space_that_is_used(home, mount_a):
+    """Also where it does not follow the size: preallocated, overwritten and punched."""
+    with open(home / "f", "wb", buffering=0) as file:
+        def used():
+            os.fsync(file.fileno())
+            return (home / "f").stat().st_blocks * 512
+
+        os.posix_fallocate(file.fileno(), 0, 16 * CHUNK)
+        for _ in range(2):  # the second time takes no more space
+            os.pwrite(file.fileno(), seeded_bytes(1, 3 * CHUNK), 5 * CHUNK + BLOCK)
+        wait_for(lambda: used() == 3 * CHUNK, "st_blocks of what was written")
+        os.pwrite(file.fileno(), b"x", 0)
+        wait_for(lambda: used() == 3 * CHUNK + BLOCK, "st_blocks of one more block")
+        punch_hole(file.fileno(), 6 * CHUNK, CHUNK)
+        wait_for(lambda: used() == 2 * CHUNK + BLOCK, "st_blocks after a hole was punched")
+    mount_a.remount()
+    assert (home / "f").stat().st_blocks * 512 == 2 * CHUNK + BLOCK
 
 
 def test_a_size_beyond_the_limit_is_refused(home):

@@ -174,6 +174,34 @@ def test_graceful_restart_of_everything(cluster):
     check_file(mount / "g", seeded_bytes(7, 3 * CHUNK))
 
 
+def test_writes_without_an_answer_do_not_come_late(cluster):
+    """They wait in the stopped daemon; when it goes on they must not overwrite newer bytes."""
+    mount = cluster.mount("a", "-o", "io_timeout=1s")
+    path = mount / "f"
+    write_file(path, seeded_bytes(0, 8 * CHUNK))
+    victim = next(iter(cluster.storage.values()))
+
+    def rewrite(data):
+        try:
+            with open(path, "r+b", buffering=0) as file:
+                assert file.write(data) == len(data)
+                os.fsync(file.fileno())
+        except OSError:
+            return False
+        return True
+
+    for round_number in range(1, ROUNDS + 1):
+        victim.signal(signal.SIGSTOP)
+        try:
+            assert not rewrite(seeded_bytes(100 + round_number, 8 * CHUNK))
+        finally:
+            victim.signal(signal.SIGCONT)
+        newer = seeded_bytes(200 + round_number, 8 * CHUNK)
+        wait_for(lambda data=newer: rewrite(data), "the daemon takes writes again")
+        mount.remount()
+        check_file(path, newer)
+
+
 def test_a_stopped_daemon_is_waited_for(cluster):
     """A storage-server that hangs (SIGSTOP) delays calls; they succeed when it goes on."""
     mount = cluster.mount()
