@@ -136,8 +136,10 @@ absl::Status File::Punch(uint64_t begin, uint64_t end) {
 }
 
 absl::Status File::PunchChunks(uint64_t begin, uint64_t end) {
+  const uint64_t first = begin;
   for (int cuts = 0; begin < end;) {
     const proto::Content content = CurrentContent();
+    if (content.is_inline()) return absl::OkStatus();  // another mount has emptied the file
     const uint64_t chunk_bytes = uint64_t{1} << content.chunk_bytes_log2();
     std::vector<ChunkHole> holes;
     uint64_t at = begin;
@@ -151,6 +153,7 @@ absl::Status File::PunchChunks(uint64_t begin, uint64_t end) {
     const absl::StatusOr<uint64_t> freed = mount_->io->Punch(content, holes);
     if (ErrnoOf(freed.status()) == ESTALE && cuts++ < kMaxCutsMet) {
       WEFT_RETURN_IF_ERROR(RefreshContent());
+      begin = first;  // it may be another content
       continue;
     }
     if (!freed.ok()) return WriteError(freed.status());

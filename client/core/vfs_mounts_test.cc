@@ -1,5 +1,7 @@
 // Two mounts that use the same files.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/falloc.h>
 
 #include "client/core/testing/vfs_fixture.h"
 
@@ -91,6 +93,19 @@ TEST_F(VfsMountsTest, ManyWritesToARemovedContentLeaveNoChunksOfIt) {
   ASSERT_TRUE(one->Flush(a.handle).ok());
   EXPECT_TRUE(SameBytes(Read(*one, a.handle), text));
   EXPECT_EQ(cluster_.ChunkCount(), 100u);
+}
+
+TEST_F(VfsMountsTest, PunchingAFileThatAnotherMountEmptied) {
+  auto one = cluster_.Mount();
+  auto two = cluster_.Mount();
+  const Opened a = Create(*one, "a");
+  Write(*one, a.handle, 0, Text(3, 3 * kChunk));
+  ASSERT_TRUE(one->Flush(a.handle).ok());
+  Open(*two, "a", {true, true, true});
+  constexpr int kPunch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  const absl::Status status = one->Fallocate(a.handle, kPunch, 0, kChunk);
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(Size(*one, a), 0u);
 }
 
 TEST_F(VfsMountsTest, WritesToAFileThatIsGoneEndWithAnError) {

@@ -146,7 +146,8 @@ TEST_F(ContentTest, CommitsRaiseTheSize) {
   request.set_used_bytes_freed(3 << 20);
   ASSERT_TRUE(ns_->CommitWrite(request).ok());
   EXPECT_EQ(ns_.Get(f_).used_bytes(), uint64_t{1} << 20);
-  request.set_used_bytes_added(0);
+  request = CommitOf(f_, 0);
+  request.set_used_bytes_freed(2 << 20);
   ASSERT_TRUE(ns_->CommitWrite(request).ok());
   EXPECT_EQ(ns_.Get(f_).used_bytes(), 0u) << "and no less than nothing";
 }

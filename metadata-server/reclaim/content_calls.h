@@ -15,6 +15,7 @@
 #include "common/cluster_map/cluster_map.h"
 #include "common/ids.h"
 #include "common/wire/channel.h"
+#include "metadata-server/namespace/namespace.h"
 #include "proto/storage.pb.h"
 #include "proto/types.pb.h"
 

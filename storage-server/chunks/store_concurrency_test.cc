@@ -79,6 +79,40 @@ TEST(StoreConcurrency, ReadersSeeWholeWrites) {
             store.space().capacity_bytes - BlockSpace::kReserveBlocks * kBlockBytes);
 }
 
+// Removals of a content at the same time wait neither for each other nor for its writers for ever,
+// and nothing of it stays.
+TEST(StoreConcurrency, RemovalsAndWritersOfAContent) {
+  constexpr uint64_t kContents = 40;
+  constexpr uint32_t kChunks = 8;
+  SimulatedMachine machine(1, 32u << 20);
+  ASSERT_TRUE(machine.Open().ok());
+  LocalChunkStore& store = machine.store();
+  const uint64_t free = store.space().free_bytes;
+  for (uint64_t id = 1; id <= kContents; ++id) {
+    const ContentId content(id);
+    std::atomic<int> refused{0};
+    std::vector<std::thread> threads;
+    for (uint32_t t = 0; t < 2; ++t) {
+      threads.emplace_back([&, t] {
+        const Bytes data = RandomBytes(5000, t);
+        for (uint32_t i = t; refused < 2; ++i) {
+          const int error =
+              ErrnoOf(WriteBytes(&store, {content, i % kChunks}, 0, data, 0, kChunkLog2).status());
+          if (error == 0) continue;
+          EXPECT_EQ(error, ESTALE);
+          ++refused;
+        }
+      });
+    }
+    for (int t = 0; t < 2; ++t) {
+      threads.emplace_back([&] { EXPECT_TRUE(store.RemoveContent(content).ok()); });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(store.End(content)->used_bytes, 0u);
+  }
+  EXPECT_EQ(store.space().free_bytes, free);
+}
+
 // What one thread did to the chunk that it owns, as a number that fills the chunk.
 class Journal {
  public:

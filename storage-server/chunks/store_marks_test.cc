@@ -82,6 +82,15 @@ TEST_F(StoreMarksTest, ACutTakesWhatWasBeingWritten) {
   EXPECT_EQ(machine_.store().Stat(kChunk)->length_bytes, 0u);
 }
 
+TEST_F(StoreMarksTest, ARemovalChangesTheIndexAFewTimesOnly) {
+  const uint64_t free = machine_.store().space().free_bytes;
+  for (uint32_t number = 0; number < 600; ++number) ASSERT_EQ(Write({ContentId(1), number}), 0);
+  const uint64_t before = machine_.index().applies();
+  EXPECT_EQ(machine_.store().RemoveContent(ContentId(1)).value(), 600u);
+  EXPECT_LE(machine_.index().applies() - before, 5u) << "the mark, three batches and the sync";
+  EXPECT_EQ(machine_.store().space().free_bytes, free);
+}
+
 TEST_F(StoreMarksTest, MarksAreDurableWhenTheCutReturns) {
   ASSERT_TRUE(machine_.store().RemoveContent(ContentId(1)).ok());
   ASSERT_TRUE(machine_.store().TruncateContent(ContentId(2), 0, 20, 5).ok());

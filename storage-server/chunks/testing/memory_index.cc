@@ -28,6 +28,7 @@ class MemoryIndexHandle final : public ChunkIndex {
     if (const int error = std::exchange(index_->next_apply_error_, 0); error != 0) {
       return PosixError(error, "apply: on demand");
     }
+    ++index_->applies_;
     MemoryIndex::Undo undo;
     for (const Change& change : batch) {
       undo.insert(undo.begin(), {change.key, Find(change.key)});
@@ -103,6 +104,10 @@ void MemoryIndex::FailNextApply(int error) {
 void MemoryIndex::FailNextSync(int error) {
   const MutexLock lock(&mutex_);
   next_sync_error_ = error;
+}
+uint64_t MemoryIndex::applies() const {
+  const MutexLock lock(&mutex_);
+  return applies_;
 }
 
 }  // namespace weft::storage

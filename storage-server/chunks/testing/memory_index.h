@@ -30,13 +30,17 @@ class MemoryIndex {
   void FailNextApply(int error);
   void FailNextSync(int error);
 
+  // Batches so far.
+  [[nodiscard]] uint64_t applies() const;
+
  private:
   friend class MemoryIndexHandle;
   using Undo = std::vector<ChunkIndex::Change>;  // in the order in which to apply it
 
   PowerSwitch* const power_;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
+  uint64_t applies_ WEFT_GUARDED_BY(mutex_) = 0;
   std::mt19937 random_ WEFT_GUARDED_BY(mutex_);
   std::map<std::string, std::string, std::less<>> rows_ WEFT_GUARDED_BY(mutex_);
   std::vector<Undo> unsynced_ WEFT_GUARDED_BY(mutex_);
