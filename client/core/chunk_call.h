@@ -26,6 +26,12 @@ namespace weft::client {
 // Calls that one thread has in flight at once.
 inline constexpr size_t kMaxCallsInFlight = 32;
 
+// How long one of the tries that began together may wait from `now` on: all of them end soon after
+// the try timeout, and by the deadline, however many servers hang. At least 1 ms.
+[[nodiscard]] std::chrono::milliseconds TryTimeout(IoTimeout::TimePoint began,
+                                                   IoTimeout::TimePoint deadline,
+                                                   IoTimeout::TimePoint now);
+
 // Where a request goes.
 struct Destination {
   TargetInfo target;
@@ -92,11 +98,9 @@ class ChunkCallRunner {
   [[nodiscard]] MapCache& maps() const { return *maps_; }
 
  private:
-  using Millis = std::chrono::milliseconds;
-
-  // Tries each once; returns those to be repeated.
+  // Tries each once, by the deadline; returns those to be repeated.
   std::vector<ChunkCall*> TryAll(const ClusterMap* map, std::span<ChunkCall* const> calls,
-                                 Millis timeout);
+                                 IoTimeout::TimePoint deadline);
   ChunkCall::Verdict Finish(ChunkCall& call, absl::StatusOr<size_t> answer);
   void Report(const ChunkCall& call) WEFT_EXCLUDES(mutex_);
 
