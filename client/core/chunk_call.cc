@@ -42,6 +42,13 @@ absl::StatusOr<Destination> To(const ClusterMap& map, TargetId target, uint32_t 
 
 }  // namespace
 
+std::chrono::milliseconds TryTimeout(IoTimeout::TimePoint began, IoTimeout::TimePoint deadline,
+                                     IoTimeout::TimePoint now) {
+  using std::chrono::milliseconds;
+  const auto left = std::min(began + kTryTimeout, deadline) - now;
+  return std::max(std::chrono::duration_cast<milliseconds>(left), milliseconds(1));
+}
+
 absl::StatusOr<Destination> DestinationOfChunk(const ClusterMap& map, const proto::Content& content,
                                                uint32_t chunk) {
   WEFT_ASSIGN_OR_RETURN(const ChunkRoute route, map.Locate(content, chunk));
@@ -75,10 +82,13 @@ void ChunkCallRunner::Run(std::vector<ChunkCall*> calls) {
     std::vector<ChunkCall*> again;
     for (size_t at = 0; at < calls.size(); at += kMaxCallsInFlight) {
       const size_t count = std::min(kMaxCallsInFlight, calls.size() - at);
-      const auto some = TryAll(map.get(), std::span(calls).subspan(at, count), backoff);
+      const auto some = TryAll(map.get(), std::span(calls).subspan(at, count), backoff.deadline());
       again.insert(again.end(), some.begin(), some.end());
     }
     if (again.empty()) return;
+    // Who did not answer may take all of the time that is left: the others go first.
+    std::stable_partition(again.begin(), again.end(),
+                          [](const ChunkCall* call) { return !IsTransport(call->last_error_); });
     calls = std::move(again);
     Report(*calls.front());
     const bool map_is_current = maps_->Refresh().ok() && maps_->Current() == map;
@@ -98,8 +108,8 @@ void ChunkCallRunner::Run(std::vector<ChunkCall*> calls) {
 
 std::vector<ChunkCall*> ChunkCallRunner::TryAll(const ClusterMap* map,
                                                 std::span<ChunkCall* const> calls,
-                                                const wire::Backoff& backoff) {
-  std::vector<ChunkCall*> again = TryOnce(map, calls, std::min(kTryTimeout, backoff.Left()));
+                                                IoTimeout::TimePoint deadline) {
+  std::vector<ChunkCall*> again = TryOnce(map, calls, deadline);
   for (int tries = 0; tries < kMaxTriesAtOnce; ++tries) {
     const auto first = std::stable_partition(again.begin(), again.end(), [](ChunkCall* call) {
       return ErrnoOf(call->last_error_) != ECANCELED;
@@ -107,7 +117,7 @@ std::vector<ChunkCall*> ChunkCallRunner::TryAll(const ClusterMap* map,
     if (first == again.end()) break;
     const std::vector<ChunkCall*> outdated(first, again.end());
     again.erase(first, again.end());
-    const auto left = TryOnce(map, outdated, std::min(kTryTimeout, backoff.Left()));
+    const auto left = TryOnce(map, outdated, deadline);
     again.insert(again.end(), left.begin(), left.end());
   }
   return again;
@@ -115,13 +125,14 @@ std::vector<ChunkCall*> ChunkCallRunner::TryAll(const ClusterMap* map,
 
 std::vector<ChunkCall*> ChunkCallRunner::TryOnce(const ClusterMap* map,
                                                  std::span<ChunkCall* const> calls,
-                                                 Millis timeout) {
+                                                 IoTimeout::TimePoint deadline) {
   struct Started {
     ChunkCall* call;
     absl::StatusOr<std::unique_ptr<wire::PendingCall>> pending;
   };
   std::vector<Started> started;
   started.reserve(calls.size());
+  const auto began = std::chrono::steady_clock::now();
   // One wait for a server that hangs is enough: its other calls need not wait for it again.
   absl::flat_hash_map<std::string, absl::Status> away;
   for (ChunkCall* call : calls) {
@@ -132,7 +143,7 @@ std::vector<ChunkCall*> ChunkCallRunner::TryOnce(const ClusterMap* map,
       continue;
     }
     wire::CallSpec spec = call->Prepare(*destination);
-    spec.timeout = timeout;
+    spec.timeout = TryTimeout(began, deadline, std::chrono::steady_clock::now());
     call->target_ = std::move(destination->target);
     const std::string& address = call->target_.address;
     if (const auto found = away.find(address); found != away.end()) {

@@ -27,6 +27,12 @@ namespace weft::client {
 // Calls that one thread has in flight at once.
 inline constexpr size_t kMaxCallsInFlight = 32;
 
+// How long one of the tries that began together may wait from `now` on: all of them end soon after
+// the try timeout, and by the deadline, however many servers hang. At least 1 ms.
+[[nodiscard]] std::chrono::milliseconds TryTimeout(IoTimeout::TimePoint began,
+                                                   IoTimeout::TimePoint deadline,
+                                                   IoTimeout::TimePoint now);
+
 // Where a request goes.
 struct Destination {
   TargetInfo target;
@@ -95,14 +101,12 @@ class ChunkCallRunner {
   [[nodiscard]] MapCache& maps() const { return *maps_; }
 
  private:
-  using Millis = std::chrono::milliseconds;
-
   // Tries each, and again those that the server finds outdated; returns those to be repeated later.
   std::vector<ChunkCall*> TryAll(const ClusterMap* map, std::span<ChunkCall* const> calls,
-                                 const wire::Backoff& backoff);
-  // Tries each once; returns those to be repeated.
+                                 IoTimeout::TimePoint deadline);
+  // Tries each once, by the deadline; returns those to be repeated.
   std::vector<ChunkCall*> TryOnce(const ClusterMap* map, std::span<ChunkCall* const> calls,
-                                  Millis timeout);
+                                  IoTimeout::TimePoint deadline);
   ChunkCall::Verdict Finish(ChunkCall& call, absl::StatusOr<size_t> answer);
   void Report(const ChunkCall& call) WEFT_EXCLUDES(mutex_);
 

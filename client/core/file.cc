@@ -21,6 +21,13 @@ constexpr milliseconds kWriteOutAfter{1'000};
 // it was in vain it is not tried again for a while.
 constexpr milliseconds kAskTimeout{1'000};
 constexpr milliseconds kAskAgainAfter{5'000};
+// Times that others may replace the content before bytes that are to be written fail.
+constexpr int kMaxBegins = 16;
+
+// What the server said before this.
+bool IsOlder(const proto::Attr& a, const proto::Attr& b) {
+  return a.era() != b.era() ? a.era() < b.era() : a.change() < b.change();
+}
 
 bool DataDiffers(const proto::Attr& a, const proto::Attr& b) {
   return a.content().content_id() != b.content().content_id() ||
@@ -45,18 +52,20 @@ bool File::Adopt(const proto::Attr& attr, Origin origin,
   {
     MutexLock lock(&mutex_);
     const bool first = attr_.inode_id() == 0;
-    if (!first && attr.change() < attr_.change()) return false;
+    if (!first && IsOlder(attr, attr_)) return false;
+    // In another era the same counters may mean other bytes.
+    const bool new_era = !first && attr.era() != attr_.era();
     if (!first) {
-      others = origin == Origin::kOurChange ? attr.change() > attr_.change() + 1
-                                            : DataDiffers(attr, attr_);
+      others = new_era || (origin == Origin::kOurChange ? attr.change() > attr_.change() + 1
+                                                        : DataDiffers(attr, attr_));
     }
-    const uint64_t old_content_id = attr_.content().content_id();
-    attr_ = attr;
+    const proto::Attr before = std::exchange(attr_, attr);
+    if (new_era && moving_) moving_->based = false;
     heard_ = Clock::now();
-    AdoptContentLocked(old_content_id);
+    AdoptContentLocked(before, others);
     if (attr.content().is_inline() && inline_bytes) {
       inline_.SetBase(*inline_bytes, attr.content().inline_version());
-    } else if (inline_.version() != attr.content().inline_version()) {
+    } else if (new_era || inline_.version() != attr.content().inline_version()) {
       inline_.Forget();
     }
     if (others) changed_by_others_ = true;
@@ -68,27 +77,42 @@ bool File::Adopt(const proto::Attr& attr, Origin origin,
   return others;
 }
 
-void File::AdoptContentLocked(uint64_t old_content_id) {
+void File::AdoptContentLocked(const proto::Attr& before, bool others) {
   const proto::Content& content = attr_.content();
-  if (content.content_id() != old_content_id) {
-    std::optional<IntervalSet> ours;
-    if (moving_) ours = std::move(moving_->ours);
-    const bool complete = buffer_.ContentReplaced(content, ours);
-    if (!complete && ours && attr_.size_bytes() > 0) {
-      // It was not cut: another mount has changed the inline bytes while they were moved here.
-      errors_.Keep(PosixError(EIO, "another mount changed the file while it moved to chunks"));
-    }
-    inline_.Forget();
-    moving_.reset();
-    if (content.is_inline() && !buffer_.empty()) {
-      moving_ = Moving();
-      moving_->ours = buffer_.BufferedBelow(kLargestInlineMaxBytes);
-    }
+  const proto::Content& old = before.content();
+  // A content in chunks is inline again where the server has lost the commit of its move.
+  const bool lost_move = content.is_inline() && !old.is_inline();
+  if (content.content_id() != old.content_id() || lost_move) {
+    AdoptNewContentLocked();
+  } else if (others && content.cut() != old.cut()) {
+    if (!buffer_.ContentCut(attr_.size_bytes())) KeepLossLocked();
   }
   if (!content.is_inline()) {
+    // The inline bytes are in chunks, maybe others than were moved here.
+    if (moving_) buffer_.ForgetAllBut(moving_->ours);
     moving_.reset();
     TransferInlineLocked();
   }
+}
+
+void File::AdoptNewContentLocked() {
+  std::optional<IntervalSet> ours;
+  if (moving_) ours = std::move(moving_->ours);
+  if (!buffer_.ContentReplaced(attr_.content(), ours)) KeepLossLocked();
+  inline_.Forget();
+  moving_.reset();
+  if (attr_.content().is_inline() && !buffer_.empty()) {
+    moving_ = Moving();
+    moving_->ours = buffer_.BufferedBelow(kLargestInlineMaxBytes);
+  }
+}
+
+void File::KeepLossLocked() {
+  if (cutting_) return;
+  const absl::Status error =
+      PosixError(EIO, "another mount has cut or replaced the file: written data is lost");
+  spdlog::error("inode {}: {}", inode_.value(), MessageOf(error));
+  errors_.Keep(error);
 }
 
 void File::TransferInlineLocked() {
@@ -129,6 +153,14 @@ void File::SetNew() {
   sync_all_ = false;
 }
 
+void File::SetOwnContent(uint64_t content_id) {
+  MutexLock lock(&mutex_);
+  // Who opened it while it was open here is not its sole writer either, and keeps to other
+  // contents.
+  if (content_id == 0 && writers_ > 1) return;
+  own_content_id_ = content_id;
+}
+
 void File::CountOpen(bool for_writing) {
   MutexLock lock(&mutex_);
   ++(for_writing ? writers_ : readers_);
@@ -138,20 +170,6 @@ uint32_t File::CountClose(bool for_writing) {
   MutexLock lock(&mutex_);
   --(for_writing ? writers_ : readers_);
   return writers_ + readers_;
-}
-
-std::vector<proto::OpenRecord> File::open_records() const {
-  MutexLock lock(&mutex_);
-  std::vector<proto::OpenRecord> records;
-  for (const bool for_writing : {false, true}) {
-    const uint32_t count = for_writing ? writers_ : readers_;
-    if (count == 0) continue;
-    proto::OpenRecord& record = records.emplace_back();
-    record.set_inode_id(inode_.value());
-    record.set_for_writing(for_writing);
-    record.set_count(count);
-  }
-  return records;
 }
 
 bool File::ChangedByOthers(Pages pages) {
@@ -172,6 +190,7 @@ void File::SessionLost() {
   inline_.DropDirty();
   inline_.Forget();
   heard_ = {};
+  own_content_id_ = 0;
   if (any) errors_.Keep(error);  // also what was written since
 }
 
@@ -196,8 +215,15 @@ bool File::GiveUp() {
     // Where the file's start was overwritten, the server's inline bytes are all that is left.
     moving_->based = false;
     moving_->ours = IntervalSet();
+    left_content_id_ = attr_.content().content_id();
+    own_content_id_ = 0;
   }
   return any;
+}
+
+uint64_t File::TakeLeftContent() {
+  MutexLock lock(&mutex_);
+  return std::exchange(left_content_id_, 0);
 }
 
 bool File::HasUncommittedLocked() const {
@@ -229,6 +255,7 @@ void File::Watch() {
 }
 
 void File::CommitBehind() {
+  const IoTimeout::Call call(*mount_->timeout);
   absl::Status status;
   {
     MutexLock turn(&turn_);
@@ -266,6 +293,21 @@ absl::Status File::FetchInline() {
 proto::Content File::CurrentContent() {
   MutexLock lock(&mutex_);
   return attr_.content();
+}
+
+absl::StatusOr<proto::Content> File::ContentForWriting() {
+  MutexLock beginning(&beginning_);
+  for (int begins = 0; begins < kMaxBegins; ++begins) {
+    {
+      MutexLock lock(&mutex_);
+      const proto::Content& content = attr_.content();
+      if (!content.is_inline() || content.content_id() == own_content_id_) return content;
+    }
+    WEFT_ASSIGN_OR_RETURN(const auto reply, mount_->metadata->BeginMove(inode_));
+    if (reply.attr().content().is_inline()) SetOwnContent(reply.attr().content().content_id());
+    Adopt(reply.attr(), Origin::kOurChange);
+  }
+  return PosixError(EIO, "others replace the file's content too often for it to be written");
 }
 
 absl::Status File::RefreshContent() {

@@ -9,9 +9,16 @@
 // noticed when the server is asked, at every open and otherwise about once a second (leases come
 // later); where somebody replaced the content, what is still buffered here goes to the new one.
 //
+// Several mounts may move one file to chunks at the same time. Each writes chunks of a content id
+// of its own (BeginMove), but for the sole writer, who may use the file's. The first commit wins;
+// who loses lays what its applications have written over what is there then.
+//
 // Locks, in this order: gate_ (writers share it; cutting, moving and appending are alone), turn_
-// (one talk with the metadata-server that changes the file, at a time), mutex_ (never across a call
-// to a server), then those of the parts. Thread-safe.
+// (one talk with the metadata-server that changes the file, at a time), syncing_ (one sync of the
+// storage-servers), beginning_ (one BeginMove), mutex_ (never across a call to a server), then
+// those of the parts. Adopt may come from anywhere, with none of the first four: under mutex_ alone
+// it also changes what is in buffer_, so that no attributes are seen with the buffer of others.
+// Thread-safe.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -48,6 +55,7 @@ struct FileMount {
   ChunkIo* io = nullptr;
   IoPool* pool = nullptr;
   MetadataDurability* durability = nullptr;
+  const IoTimeout* timeout = nullptr;
   WriteBufferMount buffers;
   std::shared_ptr<MemoryBudget> read_budget;
   uint64_t read_ahead_bytes = 0;
@@ -77,12 +85,13 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   [[nodiscard]] proto::Attr attr() const WEFT_EXCLUDES(mutex_);
   // This mount has just created it: nobody wrote to it before.
   void SetNew() WEFT_EXCLUDES(mutex_);
+  // After CountOpen for writing: other mounts write no chunks of this content while it is inline
+  // (see proto OpenReply.sole_writer). 0: they may.
+  void SetOwnContent(uint64_t content_id) WEFT_EXCLUDES(mutex_);
 
   void CountOpen(bool for_writing) WEFT_EXCLUDES(mutex_);
   // Opens that are left.
   uint32_t CountClose(bool for_writing) WEFT_EXCLUDES(mutex_);
-  // How it is open, with counts: one record for reading, one for writing.
-  [[nodiscard]] std::vector<proto::OpenRecord> open_records() const WEFT_EXCLUDES(mutex_);
   // Others changed the data since pages of it were cached last. `kClear`: no pages are left now.
   enum class Pages { kKeep, kClear };
   bool ChangedByOthers(Pages pages) WEFT_EXCLUDES(mutex_);
@@ -94,6 +103,8 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   // Gives up what could not be written out or committed, unless the file is open again. True if
   // there was something.
   bool GiveUp() WEFT_EXCLUDES(mutex_, turn_);
+  // The inline content of which GiveUp left chunks behind; 0: none. Once.
+  uint64_t TakeLeftContent() WEFT_EXCLUDES(mutex_);
   // Starts what is due: writing out what is a second old, committing sizes, dropping what was read
   // ahead long ago. Does not block. False where nothing is left to watch.
   bool Tick() WEFT_EXCLUDES(mutex_);
@@ -129,6 +140,7 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   // -- WriteBuffer::Owner
   std::shared_ptr<void> Self() override { return shared_from_this(); }
   proto::Content CurrentContent() override WEFT_EXCLUDES(mutex_);
+  absl::StatusOr<proto::Content> ContentForWriting() override WEFT_EXCLUDES(mutex_, beginning_);
   absl::Status RefreshContent() override WEFT_EXCLUDES(mutex_);
 
  private:
@@ -141,6 +153,7 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
     uint64_t version = 0;       // of them
     uint64_t errors = 0;        // kept when that was done: a later one may concern them
     IntervalSet ours;           // bytes that this mount's applications wrote, in the inline area
+    bool hurried = false;       // a writer has tried to commit it
   };
 
   // -- file.cc
@@ -149,7 +162,11 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   [[nodiscard]] bool IsInlineLocked() const WEFT_REQUIRES(mutex_) {
     return attr_.content().is_inline() && !moving_;
   }
-  void AdoptContentLocked(uint64_t old_content_id) WEFT_REQUIRES(mutex_);
+  // attr_ has just taken the place of `before`; `others` had a part in that.
+  void AdoptContentLocked(const proto::Attr& before, bool others) WEFT_REQUIRES(mutex_);
+  void AdoptNewContentLocked() WEFT_REQUIRES(mutex_);
+  // Stored bytes that were not committed are gone, unless the cut was our own.
+  void KeepLossLocked() WEFT_REQUIRES(mutex_);
   // Inline bytes that are dirty while the content is in chunks now go to the write buffer.
   void TransferInlineLocked() WEFT_REQUIRES(mutex_);
   // Asks the server once, for a short time, if what is known is older than `age`.
@@ -167,6 +184,8 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
       WEFT_EXCLUDES(mutex_);
   absl::Status StartMoving() WEFT_EXCLUDES(mutex_, turn_);
   void StartMovingLocked() WEFT_REQUIRES(mutex_);
+  // Commits a move before more is stored than could be stored again.
+  void HurryMove() WEFT_EXCLUDES(mutex_, turn_);
 
   // -- file_read.cc
   absl::StatusOr<std::optional<ReadBytes>> ReadInline(uint64_t offset, size_t length)
@@ -180,7 +199,7 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   absl::Status FlushInline() WEFT_REQUIRES(turn_) WEFT_EXCLUDES(mutex_);
   absl::StatusOr<bool> FlushInlineOnce() WEFT_REQUIRES(turn_) WEFT_EXCLUDES(mutex_);
   absl::Status WriteInlineParts(const std::vector<InlineContent::Part>& parts, uint64_t content_id,
-                                int64_t mtime_ns) WEFT_EXCLUDES(mutex_);
+                                uint64_t version, int64_t mtime_ns) WEFT_EXCLUDES(mutex_);
   absl::Status Commit() WEFT_REQUIRES(turn_) WEFT_EXCLUDES(mutex_);
   absl::StatusOr<bool> CommitOnce() WEFT_REQUIRES(turn_) WEFT_EXCLUDES(mutex_);
   absl::StatusOr<bool> CommitRefused(const absl::Status& error,
@@ -189,7 +208,9 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   // All that the server's inline bytes say is stored in chunks, and durable.
   absl::Status FinishBase() WEFT_REQUIRES(turn_) WEFT_EXCLUDES(mutex_);
   absl::Status FetchBase() WEFT_REQUIRES(turn_) WEFT_EXCLUDES(mutex_);
-  absl::Status SyncTargets() WEFT_EXCLUDES(mutex_);
+  absl::Status SyncTargets() WEFT_EXCLUDES(mutex_, syncing_);
+  absl::Status SyncTargetsAlone() WEFT_REQUIRES(syncing_) WEFT_EXCLUDES(mutex_);
+  void NoteCommitLocked() WEFT_REQUIRES(mutex_);
   absl::Status SyncMetadata() WEFT_EXCLUDES(mutex_);
 
   // -- file_change.cc
@@ -210,6 +231,8 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   ReadAhead read_ahead_;
   Gate gate_;
   Mutex turn_;
+  Mutex syncing_;
+  Mutex beginning_;
 
   mutable Mutex mutex_;
   proto::Attr attr_ WEFT_GUARDED_BY(mutex_);         // inode_id 0: nothing is known yet
@@ -219,13 +242,18 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   std::optional<Moving> moving_ WEFT_GUARDED_BY(mutex_);
   int64_t written_ns_ WEFT_GUARDED_BY(mutex_) = 0;  // mtime of writes not yet committed; 0: none
   std::optional<Clock::time_point> dirty_since_ WEFT_GUARDED_BY(mutex_);
-  std::string committed_under_ WEFT_GUARDED_BY(mutex_);  // durability id, of commits since Fsync
+  // Commits, and the durability id of the first that was not synced; empty: all were.
+  uint64_t commits_ WEFT_GUARDED_BY(mutex_) = 0;
+  std::string committed_under_ WEFT_GUARDED_BY(mutex_);
   bool sync_all_ WEFT_GUARDED_BY(mutex_) =
       true;  // others may have written before: sync all targets
   bool watched_ WEFT_GUARDED_BY(mutex_) = false;
   bool committing_ WEFT_GUARDED_BY(mutex_) = false;  // behind, by the pool
   bool changed_by_others_ WEFT_GUARDED_BY(mutex_) = false;
   bool lost_ WEFT_GUARDED_BY(mutex_) = false;
+  bool cutting_ WEFT_GUARDED_BY(mutex_) = false;          // to zero, by this mount
+  uint64_t own_content_id_ WEFT_GUARDED_BY(mutex_) = 0;   // see SetOwnContent; or BeginMove's
+  uint64_t left_content_id_ WEFT_GUARDED_BY(mutex_) = 0;  // see TakeLeftContent
   uint32_t readers_ WEFT_GUARDED_BY(mutex_) = 0;
   uint32_t writers_ WEFT_GUARDED_BY(mutex_) = 0;
 };

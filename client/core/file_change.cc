@@ -73,25 +73,34 @@ absl::Status File::CutToZero(const std::function<absl::StatusOr<proto::Attr>()>&
 
 absl::Status File::CutToZeroAlone(const std::function<absl::StatusOr<proto::Attr>()>& cut) {
   bool seems_empty = false;
+  bool is_own = false;
   {
     MutexLock lock(&mutex_);
     seems_empty = moving_ && attr_.size_bytes() == 0;
+    is_own = own_content_id_ == attr_.content().content_id();
   }
   // The server gives an empty file no new content. It has to know of the chunks of this one, or
   // they would be seen again through later holes.
   if (seems_empty) WEFT_RETURN_IF_ERROR(Settle());
   buffer_.HoldFrom(0);
+  {
+    MutexLock lock(&mutex_);
+    cutting_ = true;
+  }
   const auto result = cut();
   buffer_.Unhold(result.ok() ? WriteBuffer::Held::kCut : WriteBuffer::Held::kKeep);
   read_ahead_.DropAll();
   {
     MutexLock lock(&mutex_);
+    cutting_ = false;
     if (!result.ok()) {
       heard_ = {};
       return result.status();
     }
     inline_.DropDirty();
     written_ns_ = 0;
+    // Who opened it since is not the sole writer, and will not use this one either.
+    if (is_own) own_content_id_ = result->content().content_id();
   }
   Adopt(*result, Origin::kOurChange, std::string_view());
   return absl::OkStatus();

@@ -6,6 +6,7 @@
 #include "client/core/file.h"
 #include "common/limits.h"
 #include "common/status.h"
+#include "common/wire/backoff.h"
 
 namespace weft::client {
 namespace {
@@ -66,18 +67,20 @@ absl::StatusOr<bool> File::FlushInlineOnce() {
   }
   std::vector<InlineContent::Part> parts;
   uint64_t content_id = 0;
+  uint64_t version = 0;
   int64_t written_ns = 0;
   int64_t mtime_ns = 0;
   {
     MutexLock lock(&mutex_);
     if (!IsInlineLocked()) return false;
-    if (inline_.dirty().intervals().size() > kMaxInlineParts) inline_.JoinDirty();
-    parts = inline_.Take();
+    if (inline_.dirty().intervals().size() > kMaxInlineParts && !inline_.known()) return true;
+    parts = inline_.Take(kMaxInlineParts);
+    version = inline_.version();
     content_id = attr_.content().content_id();
     written_ns = written_ns_;
     mtime_ns = written_ns != 0 ? written_ns : attr_.mtime_ns();
   }
-  const absl::Status status = WriteInlineParts(parts, content_id, mtime_ns);
+  const absl::Status status = WriteInlineParts(parts, content_id, version, mtime_ns);
   {
     MutexLock lock(&mutex_);
     if (status.ok()) {
@@ -102,31 +105,42 @@ absl::StatusOr<bool> File::FlushInlineOnce() {
 }
 
 absl::Status File::WriteInlineParts(const std::vector<InlineContent::Part>& parts,
-                                    uint64_t content_id, int64_t mtime_ns) {
+                                    uint64_t content_id, uint64_t version, int64_t mtime_ns) {
   for (const InlineContent::Part& part : parts) {
     proto::WriteInlineRequest request;
     request.set_inode_id(inode_.value());
     request.set_content_id(content_id);
     request.set_offset_bytes(part.offset);
     request.set_mtime_ns(mtime_ns);
+    if (part.has_others) request.set_inline_version(version);
     WEFT_ASSIGN_OR_RETURN(const auto reply,
                           mount_->metadata->WriteInline(std::move(request), part.bytes));
     {
       MutexLock lock(&mutex_);
       // Where nobody else wrote in between, what is known of the content stays known.
-      const uint64_t version = reply.attr().content().inline_version();
-      if (version == inline_.version() + 1) inline_.SetVersion(version);
-      if (committed_under_.empty()) committed_under_ = mount_->durability->id();
+      const uint64_t written = reply.attr().content().inline_version();
+      if (written == inline_.version() + 1) inline_.SetVersion(written);
+      NoteCommitLocked();
     }
     Adopt(reply.attr(), Origin::kOurChange);
   }
   return absl::OkStatus();
 }
 
+void File::NoteCommitLocked() {
+  ++commits_;
+  if (committed_under_.empty()) committed_under_ = mount_->durability->id();
+}
+
 absl::Status File::Commit() {
+  wire::Backoff backoff(mount_->timeout->Deadline());
   for (int tries = 0; tries < kMaxTries; ++tries) {
     WEFT_ASSIGN_OR_RETURN(const bool again, CommitOnce());
-    if (again) continue;
+    if (again) {
+      // Two that get into each other's way do not do so for ever.
+      if (tries > 0 && !backoff.Wait()) break;
+      continue;
+    }
     MutexLock lock(&mutex_);
     if (!HasUncommittedLocked() && buffer_.empty()) dirty_since_.reset();
     return absl::OkStatus();
@@ -146,11 +160,14 @@ absl::StatusOr<bool> File::CommitOnce() {
   int64_t written_ns = 0;
   {
     MutexLock lock(&mutex_);
+    if (moving_ && !moving_->based) return true;  // the content was replaced meanwhile
     state = buffer_.uncommitted();
     written_ns = written_ns_;
     // Chunks of a file that is empty for the server may exist although their writes failed.
     const bool may_have_chunks = moving_ && moving_->errors != errors_.count();
-    if (!state && !may_have_chunks && (written_ns == 0 || attr_.content().is_inline())) {
+    const bool hurried = moving_ && moving_->hurried;
+    if (!state && !may_have_chunks && !hurried &&
+        (written_ns == 0 || attr_.content().is_inline())) {
       return false;
     }
     request.set_inode_id(inode_.value());
@@ -172,7 +189,7 @@ absl::StatusOr<bool> File::CommitOnce() {
   MutexLock lock(&mutex_);
   if (state) buffer_.Committed(*state);
   if (written_ns_ == written_ns) written_ns_ = 0;
-  if (committed_under_.empty()) committed_under_ = mount_->durability->id();
+  NoteCommitLocked();
   return false;
 }
 
@@ -198,6 +215,10 @@ absl::StatusOr<bool> File::CommitRefused(const absl::Status& error,
 
 absl::Status File::FinishBase() {
   WEFT_RETURN_IF_ERROR(FetchBase());
+  {
+    MutexLock lock(&mutex_);
+    if (!moving_ || (moving_->based && moving_->base_is_empty)) return absl::OkStatus();
+  }
   buffer_.WriteOut();
   bool sync = false;
   {
@@ -235,6 +256,14 @@ absl::Status File::FetchBase() {
 }
 
 absl::Status File::SyncTargets() {
+  const uint64_t errors = errors_.count();
+  MutexLock syncing(&syncing_);
+  WEFT_RETURN_IF_ERROR(SyncTargetsAlone());
+  // What this one came for may have been in the hands of one that failed before.
+  return errors_.count() == errors ? absl::OkStatus() : errors_.last();
+}
+
+absl::Status File::SyncTargetsAlone() {
   DurabilityIds targets = buffer_.TakeUnsynced();
   proto::Content content;
   uint64_t size = 0;
@@ -266,10 +295,18 @@ absl::Status File::SyncTargets() {
 }
 
 absl::Status File::SyncMetadata() {
+  uint64_t commits = 0;
+  std::string under;
+  {
+    MutexLock lock(&mutex_);
+    commits = commits_;
+    under = committed_under_;
+  }
   WEFT_ASSIGN_OR_RETURN(const auto reply, mount_->metadata->Sync());
   mount_->durability->Set(reply.durability_id());
   MutexLock lock(&mutex_);
-  const std::string under = std::exchange(committed_under_, {});
+  // Of commits since then nothing is known; all that went before are settled by this.
+  committed_under_ = commits_ == commits ? std::string() : reply.durability_id();
   if (under.empty() || under == reply.durability_id()) return absl::OkStatus();
   errors_.Keep(PosixError(EIO, "the metadata-server may have lost what was committed"));
   return errors_.last();

@@ -36,7 +36,8 @@ void FileTable::Forget(InodeId inode) {
 }
 
 SeenFiles::Seen SeenFiles::Of(const proto::Attr& attr) {
-  return {attr.content().content_id(), attr.change(), attr.size_bytes(), attr.mtime_ns()};
+  return {attr.content().content_id(), attr.era(), attr.change(), attr.size_bytes(),
+          attr.mtime_ns()};
 }
 
 void SeenFiles::Remember(const proto::Attr& attr) {

@@ -44,6 +44,7 @@ class SeenFiles {
  private:
   struct Seen {
     uint64_t content_id = 0;
+    uint64_t era = 0;
     uint64_t change = 0;
     uint64_t size_bytes = 0;
     int64_t mtime_ns = 0;

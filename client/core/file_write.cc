@@ -1,6 +1,9 @@
 // File: writing, and the start of the move from inline to chunks.
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "client/core/file.h"
 #include "common/clock.h"
@@ -38,6 +41,7 @@ absl::Status File::Write(uint64_t offset, std::span<const std::byte> data, bool 
     if (way == Way::kChunks) {
       buffer_.Write(offset, data);
       read_ahead_.Drop(offset, offset + data.size());
+      if (buffer_.WindowIsFull()) HurryMove();
     }
     Watch();
     return absl::OkStatus();
@@ -82,6 +86,17 @@ absl::Status File::StartMoving() {
     WEFT_RETURN_IF_ERROR(FetchInline());
   }
   return PosixError(EIO, "the file's inline content changes too often to be moved");
+}
+
+void File::HurryMove() {
+  {
+    MutexLock lock(&mutex_);
+    if (!moving_ || std::exchange(moving_->hurried, true)) return;
+  }
+  MutexLock turn(&turn_);
+  const absl::Status status = Commit();
+  // It is committed later, or the error is told then.
+  if (!status.ok()) spdlog::debug("inode {}: still inline: {}", inode_.value(), MessageOf(status));
 }
 
 void File::StartMovingLocked() {

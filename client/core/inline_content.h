@@ -22,6 +22,7 @@ class InlineContent {
   struct Part {
     uint64_t offset = 0;
     std::string bytes;
+    bool has_others = false;  // bytes among them are the server's, of version()
   };
 
   // The server's bytes are known, and of this version.
@@ -55,11 +56,18 @@ class InlineContent {
   // One past the last byte that the server does not have; 0 without any.
   [[nodiscard]] uint64_t dirty_end() const { return std::max(dirty_.end(), sending_.end()); }
 
-  // What is dirty is on its way until Sent or BackToDirty.
-  [[nodiscard]] std::vector<Part> Take() {
+  // What is dirty is on its way until Sent or BackToDirty. More than `most` ranges become one with
+  // all that lies between them: the server's bytes must be known.
+  [[nodiscard]] std::vector<Part> Take(size_t most) {
     std::vector<Part> parts;
-    for (const Interval& part : dirty_.intervals()) {
-      parts.push_back({part.begin, bytes_.substr(part.begin, part.size())});
+    const std::vector<Interval>& ranges = dirty_.intervals();
+    if (ranges.size() > most) {
+      const uint64_t begin = ranges.front().begin;
+      parts.push_back({begin, bytes_.substr(begin, dirty_.end() - begin), true});
+    } else {
+      for (const Interval& range : ranges) {
+        parts.push_back({range.begin, bytes_.substr(range.begin, range.size()), false});
+      }
     }
     sending_ = std::exchange(dirty_, {});
     return parts;
@@ -70,10 +78,6 @@ class InlineContent {
     sending_.Clear();
   }
   void DropDirty() { dirty_.Clear(); }
-  // Makes one range of all that is dirty. The server's bytes must be known.
-  void JoinDirty() {
-    if (!dirty_.empty()) dirty_.Add(dirty_.intervals().front().begin, dirty_.end());
-  }
 
   // Without what lies beyond: zeros up to the file's size.
   [[nodiscard]] std::string_view bytes() const { return bytes_; }

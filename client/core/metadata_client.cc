@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <type_traits>
 #include <utility>
 
 #include "common/limits.h"
@@ -21,6 +22,12 @@ constexpr std::chrono::milliseconds kTryTimeout{20'000};
 constexpr int kMaxRenewals = 3;
 
 template <typename Request>
+constexpr bool kOpens =
+    std::is_same_v<Request, proto::OpenRequest> || std::is_same_v<Request, proto::CreateRequest>;
+template <typename Request>
+constexpr bool kCloses = std::is_same_v<Request, proto::CloseRequest>;
+
+template <typename Request>
 Request OfInode(InodeId inode) {
   Request request;
   request.set_inode_id(inode.value());
@@ -32,6 +39,7 @@ Request OfInode(InodeId inode) {
 void MetadataClient::UseSession(SessionId session) {
   auto numbering = std::make_shared<Numbering>();
   numbering->session = session;
+  opens_.UseSession(session);
   MutexLock lock(&mutex_);
   numbering_ = std::move(numbering);
 }
@@ -96,6 +104,38 @@ absl::StatusOr<Reply> MetadataClient::Ask(proto::MetadataMethod method, const Re
   return reply;
 }
 
+template <typename Request>
+SequenceTracker::Numbers MetadataClient::Begin(Numbering* numbering) {
+  if constexpr (kOpens<Request> || kCloses<Request>) {
+    return opens_.Begin(numbering->session, &numbering->tracker);
+  } else {
+    return numbering->tracker.Take();
+  }
+}
+
+template <typename Request, typename Reply>
+void MetadataClient::End(Numbering* numbering, const Request& request, const Reply* reply,
+                         bool again) {
+  const uint64_t sequence = request.mutation().sequence();
+  if constexpr (kOpens<Request>) {
+    if (reply != nullptr) {
+      opens_.Opened(numbering->session, sequence, InodeId(reply->attr().inode_id()),
+                    request.for_writing());
+    } else {
+      opens_.End(numbering->session, sequence);
+    }
+  } else if constexpr (kCloses<Request>) {
+    // Also where it failed: nobody here has it open any more.
+    if (!again) {
+      opens_.Closed(numbering->session, sequence, InodeId(request.inode_id()),
+                    request.for_writing());
+    } else {
+      opens_.End(numbering->session, sequence);
+    }
+  }
+  numbering->tracker.Done(sequence);
+}
+
 template <typename Reply, typename Request>
 absl::StatusOr<Reply> MetadataClient::Change(proto::MetadataMethod method, Caller caller,
                                              Request request, Payloads payloads) {
@@ -108,20 +148,25 @@ absl::StatusOr<Reply> MetadataClient::Change(proto::MetadataMethod method, Calle
       MutexLock lock(&mutex_);
       numbering = numbering_;
     }
-    const SequenceTracker::Numbers numbers = numbering->tracker.Take();
+    const SequenceTracker::Numbers numbers = Begin<Request>(numbering.get());
     mutation->set_session_id(numbering->session.value());
     mutation->set_sequence(numbers.sequence);
     mutation->set_acknowledged(numbers.acknowledged);
     Reply reply;
     bool maybe_done = false;
     absl::Status status = CallUntilAnswered(method, request, payloads, &reply, &maybe_done);
-    numbering->tracker.Done(numbers.sequence);
-    if (status.ok()) return reply;
-    if (ErrnoOf(status) != ESHUTDOWN) return status;
-    if (maybe_done || renewals == kMaxRenewals) {
-      return PosixError(EIO, "the session was lost: " + MessageOf(status));
+    const bool lost = ErrnoOf(status) == ESHUTDOWN;
+    bool again = lost && renewals < kMaxRenewals && (kCloses<Request> || !maybe_done);
+    if (again) {
+      const absl::Status renewed = renew_(numbering->session);
+      again = renewed.ok();
+      if (!again) status = renewed;
+    } else if (lost) {
+      status = PosixError(EIO, "the session was lost: " + MessageOf(status));
     }
-    WEFT_RETURN_IF_ERROR(renew_(numbering->session));
+    End(numbering.get(), request, status.ok() ? &reply : nullptr, again);
+    if (status.ok()) return reply;
+    if (!again) return status;
   }
 }
 
@@ -213,6 +258,10 @@ absl::StatusOr<proto::WriteInlineReply> MetadataClient::WriteInline(
     proto::WriteInlineRequest request, std::string_view data) {
   return Change<proto::WriteInlineReply>(proto::WRITE_INLINE, {}, std::move(request),
                                          {data, nullptr});
+}
+absl::StatusOr<proto::BeginMoveReply> MetadataClient::BeginMove(InodeId inode) {
+  return Change<proto::BeginMoveReply>(proto::BEGIN_MOVE, {},
+                                       OfInode<proto::BeginMoveRequest>(inode));
 }
 absl::StatusOr<proto::CommitWriteReply> MetadataClient::CommitWrite(
     proto::CommitWriteRequest request) {

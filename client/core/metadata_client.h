@@ -4,7 +4,8 @@
 // is over; then it fails with EIO. A mutation is repeated under the same sequence number, so it
 // happens once. Where the server no longer knows the session, a new one is opened (see
 // OnSessionLost) and the call goes on under it, unless it may have happened already: then it fails
-// with EIO. Other refusals are given back as they came. Knows nothing of files. Thread-safe.
+// with EIO, but for a Close, which is due under the new session, too. Other refusals are given back
+// as they came. Knows nothing of files. Thread-safe.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -17,6 +18,7 @@
 #include <string_view>
 
 #include "client/core/io_timeout.h"
+#include "client/core/open_ledger.h"
 #include "client/core/sequence.h"
 #include "client/core/vfs.h"
 #include "common/ids.h"
@@ -44,6 +46,8 @@ class MetadataClient {
   // Mutations that start from now on belong to `session`.
   void UseSession(SessionId session) WEFT_EXCLUDES(mutex_);
   [[nodiscard]] SessionId session() const WEFT_EXCLUDES(mutex_);
+  // What Create, Open and Close have left open.
+  [[nodiscard]] const OpenLedger& opens() const { return opens_; }
 
   // Tried once, for at most `timeout`: transport errors are given back.
   Or<proto::OpenSessionReply> OpenSession(const proto::OpenSessionRequest& request, Millis timeout);
@@ -68,6 +72,7 @@ class MetadataClient {
   Or<proto::CloseReply> Close(proto::CloseRequest request);
   Or<proto::ReadInlineReply> ReadInline(InodeId inode, std::string* content);
   Or<proto::WriteInlineReply> WriteInline(proto::WriteInlineRequest request, std::string_view data);
+  Or<proto::BeginMoveReply> BeginMove(InodeId inode);
   Or<proto::CommitWriteReply> CommitWrite(proto::CommitWriteRequest request);
   Or<proto::SyncReply> Sync();
 
@@ -103,6 +108,12 @@ class MetadataClient {
   template <typename Reply, typename Request>
   Or<Reply> Ask(proto::MetadataMethod method, const Request& request,
                 Payloads payloads = kNoPayload);
+  // The number of a mutation, and its end. `reply`: null where it failed; `again`: it goes on under
+  // another session.
+  template <typename Request>
+  SequenceTracker::Numbers Begin(Numbering* numbering);
+  template <typename Request, typename Reply>
+  void End(Numbering* numbering, const Request& request, const Reply* reply, bool again);
   template <typename Reply, typename Request>
   Or<Reply> Change(proto::MetadataMethod method, Caller caller, Request request,
                    Payloads payloads = kNoPayload);
@@ -110,6 +121,7 @@ class MetadataClient {
   wire::Channel* const channel_;
   const IoTimeout* const timeout_;
   std::function<absl::Status(SessionId)> renew_;
+  OpenLedger opens_;
 
   mutable Mutex mutex_;
   std::shared_ptr<Numbering> numbering_ WEFT_GUARDED_BY(mutex_) = std::make_shared<Numbering>();

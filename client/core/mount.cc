@@ -46,10 +46,15 @@ MountedVfs::MountedVfs(VfsOptions options)
       flusher_(std::make_unique<Flusher>()) {
   file_mount_.metadata = &metadata_;
   file_mount_.io = &chunk_io_;
+  file_mount_.timeout = &timeout_;
   file_mount_.pool = pool_.get();
   file_mount_.durability = &durability_;
-  file_mount_.buffers = {&chunk_io_, pool_.get(), &write_budget_, options_.file_write_buffer_bytes,
-                         [this] { flusher_->Press(); }};
+  file_mount_.buffers = {&chunk_io_,
+                         pool_.get(),
+                         &write_budget_,
+                         options_.file_write_buffer_bytes,
+                         [this] { flusher_->Press(); },
+                         &timeout_};
   file_mount_.read_budget = read_budget_;
   file_mount_.read_ahead_bytes = options_.read_ahead_bytes;
   file_mount_.watch = [this](std::shared_ptr<File> file) { flusher_->Watch(std::move(file)); };
@@ -88,13 +93,6 @@ absl::Status MountedVfs::Start() {
 
 Session::Hooks MountedVfs::MakeHooks() {
   Session::Hooks hooks;
-  hooks.opens = [this] {
-    std::vector<proto::OpenRecord> opens;
-    for (const auto& file : files_.All()) {
-      for (auto& record : file->open_records()) opens.push_back(std::move(record));
-    }
-    return opens;
-  };
   hooks.map_epoch = [this](MapEpoch epoch) { WantMap(epoch); };
   hooks.lost = [this] {
     for (const auto& file : files_.All()) file->SessionLost();

@@ -9,8 +9,19 @@
 
 namespace weft::client {
 
+namespace {
+
+// What File::SetOwnContent is told after an open for writing.
+template <typename Reply>
+uint64_t OwnContent(const Reply& reply) {
+  return reply.sole_writer() ? reply.attr().content().content_id() : 0;
+}
+
+}  // namespace
+
 absl::StatusOr<Opened> MountedVfs::Create(Caller caller, InodeId parent, std::string_view name,
                                           uint32_t permissions, bool exclusive, OpenFlags flags) {
+  const IoTimeout::Call call(timeout_);
   proto::CreateRequest request;
   request.set_parent_id(parent.value());
   request.set_name(std::string(name));
@@ -21,6 +32,7 @@ absl::StatusOr<Opened> MountedVfs::Create(Caller caller, InodeId parent, std::st
   WEFT_ASSIGN_OR_RETURN(const auto reply, metadata_.Create(caller, std::move(request), &bytes));
   const auto file = files_.Get(InodeId(reply.attr().inode_id()));
   file->CountOpen(flags.write);
+  if (flags.write) file->SetOwnContent(OwnContent(reply));
   const bool others = file->Adopt(reply.attr(), File::Origin::kServer, bytes);
   if (reply.created()) file->SetNew();
   if (!reply.created() && flags.truncate) {
@@ -39,6 +51,7 @@ absl::StatusOr<Opened> MountedVfs::Create(Caller caller, InodeId parent, std::st
 }
 
 absl::StatusOr<Opened> MountedVfs::Open(Caller caller, InodeId inode, OpenFlags flags) {
+  const IoTimeout::Call call(timeout_);
   proto::OpenRequest request;
   request.set_inode_id(inode.value());
   request.set_for_writing(flags.write);
@@ -50,6 +63,7 @@ absl::StatusOr<Opened> MountedVfs::Open(Caller caller, InodeId inode, OpenFlags 
   const auto open = [&]() -> absl::StatusOr<proto::Attr> {
     WEFT_ASSIGN_OR_RETURN(auto reply, metadata_.Open(caller, request, &bytes));
     file->CountOpen(flags.write);
+    if (flags.write) file->SetOwnContent(OwnContent(reply));
     attr = reply.attr();
     return attr;
   };
@@ -94,6 +108,7 @@ absl::StatusOr<std::shared_ptr<MountedVfs::Handle>> MountedVfs::FindHandle(Handl
 
 absl::StatusOr<ReadBytes> MountedVfs::Read(HandleId handle, uint64_t offset_bytes,
                                            size_t length_bytes) {
+  const IoTimeout::Call call(timeout_);
   WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
   return open->file->Read(&open->stream, offset_bytes, length_bytes);
 }
@@ -112,11 +127,13 @@ absl::Status MountedVfs::Told(Handle& handle, const absl::Status& result) {
 }
 
 absl::Status MountedVfs::Flush(HandleId handle) {
+  const IoTimeout::Call call(timeout_);
   WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
   return Told(*open, open->flags.write ? open->file->Flush() : absl::OkStatus());
 }
 
 absl::Status MountedVfs::Fsync(HandleId handle) {
+  const IoTimeout::Call call(timeout_);
   WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
   return Told(*open, open->file->Fsync());
 }
@@ -132,6 +149,7 @@ absl::Status MountedVfs::FsyncDirectory() {
 }
 
 absl::Status MountedVfs::Release(HandleId handle) {
+  const IoTimeout::Call call(timeout_);
   std::shared_ptr<Handle> open;
   {
     MutexLock lock(&mutex_);
@@ -161,15 +179,18 @@ absl::Status MountedVfs::Release(HandleId handle) {
   return status.ok() ? closed : status;
 }
 
-absl::Status MountedVfs::CloseInode(const File& file, bool for_writing) {
+absl::Status MountedVfs::CloseInode(File& file, bool for_writing) {
+  const IoTimeout::OwnTime time(timeout_);  // the file would stay open for the server
   proto::CloseRequest request;
   request.set_inode_id(file.inode().value());
   request.set_for_writing(for_writing);
+  request.set_left_content_id(file.TakeLeftContent());
   return metadata_.Close(std::move(request)).status();
 }
 
 absl::Status MountedVfs::Fallocate(HandleId handle, int mode, uint64_t offset_bytes,
                                    uint64_t length_bytes) {
+  const IoTimeout::Call call(timeout_);
   WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
   if (!open->flags.write) return PosixError(EBADF, "the file is not open for writing");
   return open->file->Fallocate(mode, offset_bytes, length_bytes);

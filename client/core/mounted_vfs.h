@@ -108,7 +108,7 @@ class MountedVfs final : public Vfs {
   // The result of a flush or fsync for one handle: a kept error that it was not told yet goes
   // first.
   absl::Status Told(Handle& handle, const absl::Status& result);
-  absl::Status CloseInode(const File& file, bool for_writing);
+  absl::Status CloseInode(File& file, bool for_writing);
 
   const VfsOptions options_;
   const std::string uuid_;

@@ -7,16 +7,19 @@
 #include <set>
 #include <thread>
 
+#include "client/core/chunk_call.h"
 #include "client/core/gate.h"
 #include "client/core/inline_content.h"
 #include "client/core/intervals.h"
 #include "client/core/io_pool.h"
+#include "client/core/io_timeout.h"
 #include "client/core/kept_errors.h"
 #include "client/core/memory_budget.h"
 #include "client/core/sequence.h"
 #include "client/core/slab_buffer.h"
 #include "client/core/stream_detector.h"
 #include "client/core/testing/test_cluster.h"
+#include "client/core/write_buffer.h"
 #include "common/crc32c.h"
 
 namespace weft::client {
@@ -100,7 +103,7 @@ TEST(InlineContentTest, OwnBytesLieOverTheServers) {
   content.Write(2, AsBytes("XY"));
   content.SetBase("abcdef", 1);
   EXPECT_EQ(content.bytes(), "abXYef");
-  const auto parts = content.Take();
+  const auto parts = content.Take(8);
   ASSERT_EQ(parts.size(), 1u);
   EXPECT_EQ(parts[0].offset, 2u);
   EXPECT_EQ(parts[0].bytes, "XY");
@@ -133,6 +136,87 @@ TEST(KeptErrorsTest, EachIsToldOnceAndLaterOnesDoNotHear) {
   EXPECT_TRUE(errors.Report(&late).ok());
   errors.Keep(PosixError(EROFS, "broken"));
   EXPECT_EQ(ErrnoOf(errors.Report(&early)), EIO);  // what an application understands
+}
+
+TEST(TryTimeoutTest, NoTryIsLongerThanTheDeadlineAllows) {
+  using std::chrono::milliseconds;
+  const IoTimeout::TimePoint began{};
+  const auto later = [&](int ms) { return began + milliseconds(ms); };
+  EXPECT_EQ(TryTimeout(began, later(60'000), began), milliseconds(15'000));
+  EXPECT_EQ(TryTimeout(began, later(2'000), began), milliseconds(2'000));
+  // One that begins after others have waited gets what they left.
+  EXPECT_EQ(TryTimeout(began, later(60'000), later(14'000)), milliseconds(1'000));
+  EXPECT_EQ(TryTimeout(began, later(2'000), later(1'500)), milliseconds(500));
+  EXPECT_EQ(TryTimeout(began, later(2'000), later(5'000)), milliseconds(1));
+}
+
+TEST(IoTimeoutTest, ACallOfAnApplicationHasOneDeadline) {
+  const IoTimeout timeout(std::chrono::hours(1));
+  IoTimeout::TimePoint first;
+  {
+    const IoTimeout::Call call(timeout);
+    first = timeout.Deadline();
+    while (IoTimeout::TimePoint::clock::now() + std::chrono::hours(1) <= first) {
+    }
+    EXPECT_EQ(timeout.Deadline(), first);
+    {
+      const IoTimeout::Call inner(timeout);
+      EXPECT_EQ(timeout.Deadline(), first);
+    }
+    {
+      const IoTimeout::OwnTime own(timeout);
+      EXPECT_GT(timeout.Deadline(), first);
+    }
+    EXPECT_EQ(timeout.Deadline(), first);
+    std::thread([&] { EXPECT_GT(timeout.Deadline(), first); }).join();
+  }
+  EXPECT_GT(timeout.Deadline(), first);
+}
+
+TEST(InlineContentTest, RangesThatAreJoinedStaySeparate) {
+  InlineContent content;
+  content.SetBase("..........", 1);
+  for (uint64_t at : {0, 4, 8}) content.Write(at, AsBytes("x"));
+  EXPECT_EQ(content.Take(3).size(), 3u);
+  content.BackToDirty();
+  const auto parts = content.Take(2);
+  ASSERT_EQ(parts.size(), 1u);
+  EXPECT_TRUE(parts[0].has_others);
+  EXPECT_EQ(parts[0].bytes, "x...x...x");
+  content.BackToDirty();
+  content.SetBase("----------", 2);
+  EXPECT_EQ(content.bytes(), "x---x---x-");
+}
+
+// The file's attributes may bring inline bytes here at the moment of a cut.
+TEST(WriteBufferTest, ACutWaitsForWhatIsBeingFilledIn) {
+  class Owner final : public WriteBuffer::Owner {
+   public:
+    std::shared_ptr<void> Self() override { return nullptr; }
+    proto::Content CurrentContent() override { return {}; }
+    absl::StatusOr<proto::Content> ContentForWriting() override { return proto::Content(); }
+    absl::Status RefreshContent() override { return absl::OkStatus(); }
+  };
+  const IoTimeout timeout(std::chrono::milliseconds(1));
+  MemoryBudget budget(64 << 20);
+  IoPool pool(1);
+  const WriteBufferMount mount{nullptr, &pool, &budget, 64 << 20, [] {}, &timeout};
+  Owner owner;
+  KeptErrors errors;
+  WriteBuffer buffer(&mount, &owner, &errors);
+  const std::vector<std::byte> bytes = RandomBytes(1, 60'000);  // no full slab: nothing is sent
+  std::atomic<bool> stop = false;
+  std::thread filler([&] {
+    while (!stop) buffer.WriteNow(0, bytes);
+  });
+  for (int i = 0; i < 5'000; ++i) {
+    buffer.HoldFrom(0);
+    buffer.Unhold(WriteBuffer::Held::kCut);
+  }
+  stop = true;
+  filler.join();
+  buffer.Discard();
+  EXPECT_TRUE(buffer.empty());
 }
 
 TEST(SequenceTrackerTest, AcknowledgesUpToTheFirstOpenOne) {

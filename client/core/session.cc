@@ -54,7 +54,7 @@ absl::Status Session::OpenUntil(std::chrono::steady_clock::time_point deadline) 
     if (reply.ok()) {
       MutexLock lock(&mutex_);
       id_ = SessionId(reply->session_id());
-      server_start_ = reply->server_start();
+      server_start_ = 0;
       ttl_ = milliseconds(reply->ttl_ms());
       cluster_id_ = reply->cluster_id();
       durability_id_ = reply->durability_id();
@@ -159,11 +159,13 @@ absl::Status Session::KeepAlive() {
   }
   auto reply = CallKeepAlive(request);
   if (reply.ok() && reply->server_start() != request.known_server_start()) {
-    for (proto::OpenRecord& open : hooks_.opens()) *request.add_opens() = std::move(open);
+    metadata_->opens().Report(SessionId(request.session_id()), &request);
     reply = CallKeepAlive(request);
     if (reply.ok()) {
-      spdlog::info("metadata-server has restarted: {} open files reported, {} are gone",
-                   request.opens_size(), reply->lost_inodes_size());
+      if (request.known_server_start() != 0) {
+        spdlog::info("metadata-server has restarted: {} open files reported, {} are gone",
+                     request.opens_size(), reply->lost_inodes_size());
+      }
       {
         MutexLock lock(&mutex_);
         if (id_.value() == request.session_id()) server_start_ = reply->server_start();
@@ -193,14 +195,12 @@ absl::Status Session::Renew(SessionId stale) {
     MutexLock lock(&mutex_);
     request.set_session_id(id_.value());
   }
-  for (proto::OpenRecord& open : hooks_.opens()) *request.add_opens() = std::move(open);
-  if (request.opens_size() == 0) return absl::OkStatus();
+  metadata_->opens().Report(SessionId(request.session_id()), &request);
   const auto reply = CallKeepAlive(request);
-  if (!reply.ok()) {
-    // The next keep-alive reports the opens again.
+  if (!reply.ok()) return absl::OkStatus();  // the next keep-alive reports them
+  {
     MutexLock lock(&mutex_);
-    server_start_ = 0;
-    return absl::OkStatus();
+    server_start_ = reply->server_start();
   }
   hooks_.inodes_lost({reply->lost_inodes().begin(), reply->lost_inodes().end()});
   return absl::OkStatus();

@@ -2,8 +2,8 @@
 // lost, closed at the end.
 //
 // A thread of its own sends a keep-alive every third of the TTL, over a connection of its own, so
-// that busy or hanging calls do not hold it up. After a restart of the server it reports what is
-// open. A lost session is replaced once, whoever notices first. Thread-safe.
+// that busy or hanging calls do not hold it up. It reports what is open once to each start of the
+// server. A lost session is replaced once, whoever notices first. Thread-safe.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -30,7 +30,6 @@ class Session {
   // What the session tells the mount, and asks of it. Called from any thread, holding no lock that
   // calls of MetadataClient could need; none may wait for a call of a mutation.
   struct Hooks {
-    std::function<std::vector<proto::OpenRecord>()> opens;
     std::function<void(MapEpoch epoch)> map_epoch;  // the server has a map of this epoch
     std::function<void()> lost;  // the session ended: what was not written out is lost
     std::function<void(const std::vector<uint64_t>& inodes)> inodes_lost;  // open, but gone
@@ -84,7 +83,7 @@ class Session {
   CondVar wake_;
   bool stopping_ WEFT_GUARDED_BY(mutex_) = false;
   SessionId id_ WEFT_GUARDED_BY(mutex_);
-  uint64_t server_start_ WEFT_GUARDED_BY(mutex_) = 0;  // that knows what is open
+  uint64_t server_start_ WEFT_GUARDED_BY(mutex_) = 0;  // the last that has a report
   std::chrono::milliseconds ttl_ WEFT_GUARDED_BY(mutex_){0};
   std::string cluster_id_ WEFT_GUARDED_BY(mutex_);
   std::string durability_id_ WEFT_GUARDED_BY(mutex_);

@@ -272,43 +272,18 @@ TEST_F(VfsFaultTest, WhatIsGivenUpInTheMiddleOfAMoveLeavesTheInlineBytes) {
   EXPECT_EQ(bytes.substr(2 * kChunk), "new");
 }
 
-TEST_F(VfsFaultTest, LostDurabilityIsAnErrorOfFsync) {
-  auto vfs = cluster_.Mount();
+TEST_F(VfsFaultTest, ChunksOfAMoveThatWasGivenUpAreReclaimed) {
+  auto vfs = cluster_.Mount(impatient_);
   const HandleId file = Create(*vfs, "a");
-  const HandleId second = Open(*vfs, "a");
-  Write(*vfs, file, 0, Text(14, 3 * kChunk));
-  ASSERT_TRUE(vfs->Flush(file).ok());
-  cluster_.storage(1).SetDurabilityId("second");
-  EXPECT_EQ(ErrnoOf(vfs->Fsync(file)), EIO);
-  EXPECT_EQ(ErrnoOf(vfs->Fsync(second)), EIO);
-  EXPECT_TRUE(vfs->Fsync(file).ok());
-  Write(*vfs, file, 0, Text(15, 3 * kChunk));
-  EXPECT_TRUE(vfs->Fsync(file).ok());
-
-  Write(*vfs, file, 0, "x");
-  ASSERT_TRUE(vfs->Flush(file).ok());
-  cluster_.metadata().SetDurabilityId("second");
-  EXPECT_EQ(ErrnoOf(vfs->Fsync(file)), EIO);
-  EXPECT_EQ(ErrnoOf(vfs->Fsync(second)), EIO);
-  EXPECT_TRUE(vfs->Fsync(file).ok());
-  EXPECT_EQ(ErrnoOf(vfs->FsyncDirectory()), EIO);
-  EXPECT_TRUE(vfs->FsyncDirectory().ok());
-}
-
-TEST_F(VfsFaultTest, FsyncSyncsWhatOthersWroteBefore) {
-  auto one = cluster_.Mount();
-  const HandleId file = Create(*one, "a");
-  Write(*one, file, 0, Text(16, 6 * kChunk));
-  ASSERT_TRUE(one->Release(file).ok());
-  auto two = cluster_.Mount();
-  EXPECT_EQ(cluster_.StorageCalls(proto::SYNC_TARGET), 0u);
-  const HandleId other = Open(*two, "a");
-  ASSERT_TRUE(two->Fsync(other).ok());
-  EXPECT_EQ(cluster_.StorageCalls(proto::SYNC_TARGET), 3u);
-  const uint64_t syncs = cluster_.metadata().calls(proto::SYNC);
-  ASSERT_TRUE(two->Fsync(other).ok());
-  EXPECT_EQ(cluster_.StorageCalls(proto::SYNC_TARGET), 3u);
-  EXPECT_EQ(cluster_.metadata().calls(proto::SYNC), syncs + 1);
+  Write(*vfs, file, 0, "0123456789");
+  ASSERT_TRUE(vfs->Fsync(file).ok());
+  cluster_.storage(0).SetFault(Fault::kBusy);
+  Write(*vfs, file, 0, Text(3, 3 * kChunk));
+  EXPECT_EQ(ErrnoOf(vfs->Release(file)), EIO);
+  cluster_.storage(0).SetFault(Fault::kNone);
+  EXPECT_GT(cluster_.StorageCalls(proto::WRITE_CHUNK), 0u);
+  EXPECT_EQ(cluster_.ChunkCount(), 0u);
+  EXPECT_TRUE(Holds(*vfs, Open(*vfs, "a"), "0123456789"));
 }
 
 TEST_F(VfsFaultTest, ALostSessionIsReplacedAndWhatWasBufferedIsReported) {

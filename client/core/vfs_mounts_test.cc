@@ -31,33 +31,170 @@ TEST_F(VfsMountsTest, TheMoveTakesInlineBytesThatAnotherMountWroteMeanwhile) {
   EXPECT_TRUE(SameBytes(Read(*three, Open(*three, "a").handle), expected));
 }
 
-TEST_F(VfsMountsTest, AMoveThatCannotBeRepeatedIsAnError) {
+TEST_F(VfsMountsTest, ASoleWriterMovesWithoutAnotherCall) {
+  auto one = cluster_.Mount();
+  const Opened a = Create(*one, "a");
+  Write(*one, a.handle, 0, Text(1, 2 * kChunk));
+  ASSERT_TRUE(one->Release(a.handle).ok());
+  auto two = cluster_.Mount();
+  const Opened b = Create(*two, "b");
+  Write(*two, b.handle, 0, "inline");
+  ASSERT_TRUE(two->Release(b.handle).ok());
+  const Opened c = Open(*one, "b");
+  Write(*one, c.handle, kChunk, "far");
+  ASSERT_TRUE(one->Release(c.handle).ok());
+  EXPECT_EQ(cluster_.metadata().calls(proto::BEGIN_MOVE), 0u);
+}
+
+TEST_F(VfsMountsTest, AMoverDoesNotWriteOldBytesOverThoseOfAnother) {
   auto one = cluster_.Mount();
   auto two = cluster_.Mount();
   const Opened a = Create(*one, "a");
   Write(*one, a.handle, 0, "0123456789");
   ASSERT_TRUE(one->Flush(a.handle).ok());
   const Opened b = Open(*two, "a");
-  ASSERT_TRUE(two->Release(b.handle).ok());
+  Write(*one, a.handle, 0, "abc");
+  Write(*one, a.handle, kChunk, "one");
+  ASSERT_TRUE(one->Flush(a.handle).ok());
+  ASSERT_FALSE(cluster_.metadata().AttrOf("a").content().is_inline());
+  Write(*two, b.handle, 5, "XX");  // for this mount the file is inline still
+  Write(*two, b.handle, 2 * kChunk, "two");
+  ASSERT_TRUE(two->Flush(b.handle).ok());
+  std::string expected = "abc34XX789";
+  expected.resize(kChunk);
+  expected += "one";
+  expected.resize(2 * kChunk);
+  expected += "two";
+  EXPECT_TRUE(SameBytes(Read(*two, b.handle), expected));
+  auto three = cluster_.Mount();
+  EXPECT_TRUE(SameBytes(Read(*three, Open(*three, "a").handle), expected));
+}
+
+TEST_F(VfsMountsTest, OfTwoMoversOneWinsAndTheOtherFollows) {
+  auto one = cluster_.Mount();
+  auto two = cluster_.Mount();
+  const Opened a = Create(*one, "a");
+  Write(*one, a.handle, 0, "0123456789");
+  ASSERT_TRUE(one->Flush(a.handle).ok());
+  const Opened b = Open(*two, "a");
+  Write(*one, a.handle, 0, "abc");
+  Write(*one, a.handle, kChunk, "one");
+  Write(*two, b.handle, 5, "XX");
+  Write(*two, b.handle, 2 * kChunk, "two");
+  // Both store chunks before either commits.
+  cluster_.metadata().SetCommitsFail(true);
+  EXPECT_FALSE(one->Flush(a.handle).ok());
+  EXPECT_FALSE(two->Flush(b.handle).ok());
+  cluster_.metadata().SetCommitsFail(false);
+  ASSERT_TRUE(one->Flush(a.handle).ok());
+  ASSERT_TRUE(two->Flush(b.handle).ok());
+  std::string expected = "abc34XX789";
+  expected.resize(kChunk);
+  expected += "one";
+  expected.resize(2 * kChunk);
+  expected += "two";
+  auto three = cluster_.Mount();
+  EXPECT_TRUE(SameBytes(Read(*three, Open(*three, "a").handle), expected));
+  EXPECT_EQ(cluster_.ChunkCount(), 3u) << "chunks of lost moves are gone";
+}
+
+TEST_F(VfsMountsTest, ManySmallChangesLeaveThoseOfOthersBetweenThem) {
+  auto one = cluster_.Mount();
+  auto two = cluster_.Mount();
+  const Opened a = Create(*one, "a");
+  std::string expected(1000, '.');
+  Write(*one, a.handle, 0, expected);
+  ASSERT_TRUE(one->Flush(a.handle).ok());
+  const Opened b = Open(*two, "a");
+  for (size_t at = 0; at < 1000; at += 50) {
+    Write(*two, b.handle, at, "two");
+    Write(*one, a.handle, at + 10, "one");
+    expected.replace(at, 3, "two");
+    expected.replace(at + 10, 3, "one");
+  }
+  ASSERT_TRUE(one->Flush(a.handle).ok());
+  ASSERT_TRUE(two->Flush(b.handle).ok());
+  auto three = cluster_.Mount();
+  EXPECT_TRUE(SameBytes(Read(*three, Open(*three, "a").handle), expected));
+}
+
+TEST_F(VfsMountsTest, AMoveIsRepeatedHoweverMuchWasWrittenMeanwhile) {
+  auto one = cluster_.Mount();
+  auto two = cluster_.Mount();
+  const Opened a = Create(*one, "a");
+  Write(*one, a.handle, 0, "0123456789");
+  ASSERT_TRUE(one->Flush(a.handle).ok());
+  const Opened b = Open(*two, "a");
   Write(*one, a.handle, kChunk, "moves");
-  const Opened c = Open(*two, "a");
-  Write(*two, c.handle, 0, "abc");
-  ASSERT_TRUE(two->Flush(c.handle).ok());
-  // Much more than what is retained: most of it went to a content that is gone by the commit. How
-  // much that is depends on whether the size was committed behind the writer before.
-  Write(*one, a.handle, 2 * kChunk, Text(17, 100 * kChunk));
-  const absl::Status status = one->Flush(a.handle);
+  Write(*two, b.handle, 0, "abc");
+  ASSERT_TRUE(two->Flush(b.handle).ok());
+  const std::string text = Text(17, 100 * kChunk);  // much more than what is retained
+  for (size_t at = 0; at < text.size(); at += kChunk) {
+    Write(*one, a.handle, 2 * kChunk + at, std::string_view(text).substr(at, kChunk));
+  }
+  ASSERT_TRUE(one->Flush(a.handle).ok());
   std::string expected = "abc3456789";
   expected.resize(kChunk);
   expected += "moves";
   expected.resize(2 * kChunk);
-  expected += Text(17, 100 * kChunk);
-  if (status.ok()) {
-    EXPECT_TRUE(SameBytes(Read(*one, a.handle), expected));
-  } else {
-    EXPECT_EQ(ErrnoOf(status), EIO);
-    EXPECT_EQ(Read(*one, a.handle).substr(0, 10), "abc3456789");
+  expected += text;
+  EXPECT_TRUE(SameBytes(Read(*one, a.handle), expected));
+}
+
+TEST_F(VfsMountsTest, WhatAnotherMountCutsAndCannotBeWrittenAgainIsReported) {
+  for (const uint64_t cut_to : {uint64_t{0}, uint64_t{1}}) {
+    const std::string name = "f" + std::to_string(cut_to);
+    auto one = cluster_.Mount();
+    auto two = cluster_.Mount();
+    const Opened a = Create(*one, name);
+    Write(*one, a.handle, 0, Text(3, 3 * kChunk));
+    ASSERT_TRUE(one->Flush(a.handle).ok());
+    const Opened again = Open(*one, name);
+    // More than is retained is stored, and not committed.
+    cluster_.metadata().SetCommitsFail(true);
+    Write(*one, a.handle, 0, Text(4, 100 * kChunk));
+    EXPECT_EQ(ErrnoOf(one->Flush(a.handle)), EIO);
+    Resize(*two, Open(*two, name), cut_to);
+    cluster_.metadata().SetCommitsFail(false);
+    ASSERT_TRUE(one->GetAttr(InodeId(a.attr.inode_id())).ok());
+    EXPECT_EQ(ErrnoOf(one->Flush(a.handle)), EIO);
+    EXPECT_EQ(ErrnoOf(one->Fsync(again.handle)), EIO);
+    EXPECT_TRUE(one->Flush(a.handle).ok());
+    EXPECT_TRUE(one->Fsync(again.handle).ok());
   }
+}
+
+TEST_F(VfsMountsTest, WhatAnotherMountCutsIsWrittenAgainWhereItIsLittle) {
+  auto one = cluster_.Mount();
+  auto two = cluster_.Mount();
+  const Opened a = Create(*one, "a");
+  Write(*one, a.handle, 0, Text(3, 3 * kChunk));
+  ASSERT_TRUE(one->Flush(a.handle).ok());
+  cluster_.metadata().SetCommitsFail(true);
+  Write(*one, a.handle, kChunk, Text(4, 3 * kChunk));
+  EXPECT_EQ(ErrnoOf(one->Flush(a.handle)), EIO);
+  Resize(*two, Open(*two, "a"), 10);
+  cluster_.metadata().SetCommitsFail(false);
+  ASSERT_TRUE(one->Flush(a.handle).ok());
+  std::string expected = Text(3, 10);
+  expected.resize(kChunk);
+  expected += Text(4, 3 * kChunk);
+  auto three = cluster_.Mount();
+  EXPECT_TRUE(SameBytes(Read(*three, Open(*three, "a").handle), expected));
+}
+
+TEST_F(VfsMountsTest, ItsOwnCutIsNoLoss) {
+  auto one = cluster_.Mount();
+  const Opened a = Create(*one, "a");
+  Write(*one, a.handle, 0, Text(3, 3 * kChunk));
+  ASSERT_TRUE(one->Flush(a.handle).ok());
+  cluster_.metadata().SetCommitsFail(true);
+  Write(*one, a.handle, 0, Text(4, 100 * kChunk));
+  EXPECT_EQ(ErrnoOf(one->Flush(a.handle)), EIO);
+  Resize(*one, a, 0);
+  cluster_.metadata().SetCommitsFail(false);
+  EXPECT_TRUE(one->Fsync(a.handle).ok());
+  EXPECT_EQ(Read(*one, a.handle), "");
 }
 
 TEST_F(VfsMountsTest, BytesForAContentThatWasReplacedGoToTheNewOne) {

@@ -25,6 +25,7 @@
 
 #include "client/core/chunk_io.h"
 #include "client/core/io_pool.h"
+#include "client/core/io_timeout.h"
 #include "client/core/kept_errors.h"
 #include "client/core/memory_budget.h"
 #include "client/core/slab_buffer.h"
@@ -40,6 +41,7 @@ struct WriteBufferMount {
   MemoryBudget* budget = nullptr;
   uint64_t file_limit_bytes = 0;
   std::function<void()> press;  // memory runs short: call WriteOutBehind of all files
+  const IoTimeout* timeout = nullptr;
 };
 
 class WriteBuffer {
@@ -51,8 +53,10 @@ class WriteBuffer {
     // Keeps the owner, and so the buffer, while work goes on behind it. May be called with the
     // lock.
     virtual std::shared_ptr<void> Self() = 0;
-    // Where the bytes go.
+    // Where the bytes are, and where they may be written: a content whose chunks no other mount
+    // writes that does not know it as one in chunks. The latter may ask the metadata-server.
     virtual proto::Content CurrentContent() = 0;
+    virtual absl::StatusOr<proto::Content> ContentForWriting() = 0;
     // The content may have been cut or replaced: asks the metadata-server.
     virtual absl::Status RefreshContent() = 0;
   };
@@ -112,6 +116,14 @@ class WriteBuffer {
   // any. Where the new one has chunks of another size the bytes are given up, with a kept error.
   bool ContentReplaced(const proto::Content& content, const std::optional<IntervalSet>& ours)
       WEFT_EXCLUDES(mutex_);
+  // Another mount has cut the content to `size_bytes`: what is retained or on its way goes there
+  // again. False if what else was stored and not committed may be gone.
+  bool ContentCut(uint64_t size_bytes) WEFT_EXCLUDES(mutex_);
+  // Of the first kLargestInlineMaxBytes, only these bytes are to be written.
+  void ForgetAllBut(const IntervalSet& ours) WEFT_EXCLUDES(mutex_);
+  // So much is buffered or retained that soon something will be stored and neither retained nor
+  // committed.
+  [[nodiscard]] bool WindowIsFull() const WEFT_EXCLUDES(mutex_);
   // Gives up the memory of what is retained.
   void DropRetained() WEFT_EXCLUDES(mutex_);
   // Forgets all that is buffered and not on its way; true if there was any.
@@ -140,15 +152,15 @@ class WriteBuffer {
     bool filling = false;  // a writer copies into `dirty` without the lock
     bool wanted = false;   // goes out as soon as it can
     bool queued = false;   // and the pool has been told
-    // What is on its way goes to a content that was replaced; its bytes are in `dirty`, too.
+    // What is on its way goes to a content that was replaced or cut, or not all of it is to be
+    // written; what is, is in `dirty`, too.
     bool abandoned = false;
   };
   // A slab on its way, or back.
   struct Sending {
     uint64_t index = 0;
     std::shared_ptr<SlabBuffer> buffer;
-    uint64_t content_id = 0;  // where it goes; it is not sent where that was replaced
-    absl::Status status;      // the first error
+    absl::Status status;  // the first error
     std::vector<ChunkWrite> stored;
   };
 
@@ -182,7 +194,9 @@ class WriteBuffer {
   void SendQueued(uint64_t index) WEFT_EXCLUDES(mutex_);
   [[nodiscard]] Sending Begin(uint64_t index, Slab& slab) WEFT_REQUIRES(mutex_);
   void Transmit(std::span<Sending> slabs) WEFT_EXCLUDES(mutex_);
-  void TransmitOnce(const proto::Content& content, std::span<Sending> slabs);
+  void TransmitOnce(const proto::Content& content, std::span<Sending> slabs) WEFT_EXCLUDES(mutex_);
+  // Those that are not stored yet, and not abandoned.
+  std::vector<Sending*> ToTransmit(std::span<Sending> slabs) WEFT_EXCLUDES(mutex_);
   void Finish(Sending& sent) WEFT_REQUIRES(mutex_);
   void KeepStored(const Sending& sent) WEFT_REQUIRES(mutex_);
   // There is something new to commit, about bytes up to `end`.
@@ -190,6 +204,11 @@ class WriteBuffer {
   // Lays the bytes of `older`, which were written before all others of the slab, under those.
   void PutBack(uint64_t index, const SlabBuffer& older) WEFT_REQUIRES(mutex_);
   void AbandonSending() WEFT_REQUIRES(mutex_);
+  void Abandon(uint64_t index, Slab& slab) WEFT_REQUIRES(mutex_);
+  // Puts back what is on its way or retained. False if more was stored and not committed, beyond
+  // `safe_bytes`.
+  bool TakeBack(uint64_t safe_bytes) WEFT_REQUIRES(mutex_);
+  void SendWanted() WEFT_REQUIRES(mutex_);
   void KeepOnly(const IntervalSet& ours) WEFT_REQUIRES(mutex_);
   // Keeps a slab that was stored, and its memory, for a while.
   void Retain(uint64_t index, std::shared_ptr<SlabBuffer> buffer) WEFT_REQUIRES(mutex_);

@@ -87,12 +87,13 @@ void WriteBuffer::DropRetained() {
   DropRetainedUpTo(UINT64_MAX);
 }
 
-bool WriteBuffer::ContentReplaced(const proto::Content& content,
-                                  const std::optional<IntervalSet>& ours) {
+bool WriteBuffer::WindowIsFull() const {
   MutexLock lock(&mutex_);
-  WaitUntilQuiet();
-  const bool complete = not_retained_ == 0;
-  const uint32_t slab_bytes = SlabBytes(content.chunk_bytes_log2());
+  return buffered_bytes_ >= std::min(kMaxRetainedBytes, mount_->file_limit_bytes) / 2;
+}
+
+bool WriteBuffer::TakeBack(uint64_t safe_bytes) {
+  const bool complete = not_retained_ == 0 || uncommitted_.end_bytes <= safe_bytes;
   AbandonSending();
   while (!retained_.empty()) {
     const Retained newest = std::move(retained_.back());
@@ -101,6 +102,50 @@ bool WriteBuffer::ContentReplaced(const proto::Content& content,
     PutBack(newest.index, *newest.buffer);
     Release(newest.buffer->size_bytes());
   }
+  has_uncommitted_ = false;
+  uncommitted_.end_bytes = 0;
+  uncommitted_.used_bytes_added = 0;
+  uncommitted_.used_bytes_freed = 0;
+  not_retained_ = 0;
+  return complete;
+}
+
+void WriteBuffer::SendWanted() {
+  for (auto& [index, slab] : slabs_) {
+    if (slab.wanted) Want(index, slab);
+  }
+  changed_.SignalAll();
+}
+
+bool WriteBuffer::ContentCut(uint64_t size_bytes) {
+  MutexLock lock(&mutex_);
+  WaitUntilQuiet();
+  const bool complete = TakeBack(size_bytes);
+  SendWanted();
+  return complete;
+}
+
+void WriteBuffer::ForgetAllBut(const IntervalSet& ours) {
+  MutexLock lock(&mutex_);
+  WaitUntilQuiet();
+  const auto first = slabs_.find(0);
+  if (first != slabs_.end() && first->second.sending != nullptr && !first->second.abandoned) {
+    IntervalSet others = first->second.sending->written();
+    for (const Interval& part : ours.intervals()) others.Remove(part.begin, part.end);
+    others.Remove(kLargestInlineMaxBytes, UINT64_MAX);
+    if (!others.empty()) Abandon(0, first->second);
+  }
+  KeepOnly(ours);
+  Tidy();
+  changed_.SignalAll();
+}
+
+bool WriteBuffer::ContentReplaced(const proto::Content& content,
+                                  const std::optional<IntervalSet>& ours) {
+  MutexLock lock(&mutex_);
+  WaitUntilQuiet();
+  const bool complete = TakeBack(0);
+  const uint32_t slab_bytes = SlabBytes(content.chunk_bytes_log2());
   if (slab_bytes != slab_bytes_ && !slabs_.empty()) {
     errors_->Keep(PosixError(EIO, kOtherChunks));
     for (auto& [index, slab] : slabs_) DropDirty(slab);
@@ -110,26 +155,21 @@ bool WriteBuffer::ContentReplaced(const proto::Content& content,
   Tidy();
   content_ = content;
   slab_bytes_ = slab_bytes;
-  has_uncommitted_ = false;
-  uncommitted_.end_bytes = 0;
-  uncommitted_.used_bytes_added = 0;
-  uncommitted_.used_bytes_freed = 0;
-  not_retained_ = 0;
   unsynced_.clear();
-  for (auto& [index, slab] : slabs_) {
-    if (slab.wanted) Want(index, slab);
-  }
-  changed_.SignalAll();
+  SendWanted();
   return complete;
 }
 
 void WriteBuffer::AbandonSending() {
   for (auto& [index, slab] : slabs_) {
-    if (slab.sending == nullptr || slab.abandoned) continue;
-    PutBack(index, *slab.sending);
-    slab.abandoned = true;
-    slab.sending_end = 0;
+    if (slab.sending != nullptr && !slab.abandoned) Abandon(index, slab);
   }
+}
+
+void WriteBuffer::Abandon(uint64_t index, Slab& slab) {
+  PutBack(index, *slab.sending);
+  slab.abandoned = true;
+  slab.sending_end = 0;
 }
 
 void WriteBuffer::PutBack(uint64_t index, const SlabBuffer& older) {

@@ -113,44 +113,59 @@ WriteBuffer::Sending WriteBuffer::Begin(uint64_t index, Slab& slab) {
   Sending sending;
   sending.index = index;
   sending.buffer = slab.sending;
-  sending.content_id = content_.content_id();
   return sending;
 }
 
 void WriteBuffer::Transmit(std::span<Sending> slabs) {
+  const IoTimeout::OwnTime time(*mount_->timeout);
   wire::Backoff backoff(std::chrono::steady_clock::now() + kCutSettles);
   for (int cuts = 0;; ++cuts) {
-    const proto::Content content = owner_->CurrentContent();
-    TransmitOnce(content, slabs);
+    const absl::StatusOr<proto::Content> content = owner_->ContentForWriting();
+    if (!content.ok()) {
+      for (Sending& slab : slabs) {
+        if (slab.stored.empty() || !slab.status.ok()) slab.status = content.status();
+      }
+      return;
+    }
+    TransmitOnce(*content, slabs);
     const bool stale = std::any_of(slabs.begin(), slabs.end(), [](const Sending& slab) {
       return ErrnoOf(slab.status) == ESTALE;
     });
     if (!stale || cuts == kMaxCutsMet) return;
     const absl::Status refreshed = owner_->RefreshContent();
     if (!refreshed.ok()) return;
-    if (owner_->CurrentContent().cut() == content.cut() && !backoff.Wait()) return;
+    if (owner_->CurrentContent().cut() == content->cut() && !backoff.Wait()) return;
   }
+}
+
+std::vector<WriteBuffer::Sending*> WriteBuffer::ToTransmit(std::span<Sending> slabs) {
+  std::vector<Sending*> left;
+  MutexLock lock(&mutex_);
+  for (Sending& slab : slabs) {
+    if (!slab.stored.empty() && slab.status.ok()) continue;
+    slab.status = absl::OkStatus();
+    slab.stored.clear();
+    // Finish sees to what is abandoned.
+    if (!slabs_.at(slab.index).abandoned) left.push_back(&slab);
+  }
+  return left;
 }
 
 void WriteBuffer::TransmitOnce(const proto::Content& content, std::span<Sending> slabs) {
   std::vector<ChunkWrite> writes;
   std::vector<Sending*> owners;  // of each write
   const uint32_t slab_bytes = SlabBytes(content.chunk_bytes_log2());
-  for (Sending& slab : slabs) {
-    if (!slab.stored.empty() && slab.status.ok()) continue;
-    slab.status = absl::OkStatus();
-    slab.stored.clear();
-    if (slab.content_id != content.content_id()) continue;  // abandoned: Finish sees to it
-    const uint64_t start = slab.index * slab_bytes;
-    for (const Interval& part : slab.buffer->written().intervals()) {
+  for (Sending* const slab : ToTransmit(slabs)) {
+    const uint64_t start = slab->index * slab_bytes;
+    for (const Interval& part : slab->buffer->written().intervals()) {
       ChunkWrite& write = writes.emplace_back();
       const uint64_t at = start + part.begin;
       write.chunk = static_cast<uint32_t>(at >> content.chunk_bytes_log2());
       write.offset_bytes =
           static_cast<uint32_t>(at & ((uint64_t{1} << content.chunk_bytes_log2()) - 1));
-      write.data = slab.buffer->bytes(part);
-      slab.buffer->AppendPieceCrcs(part, &write.piece_crc32c);
-      owners.push_back(&slab);
+      write.data = slab->buffer->bytes(part);
+      slab->buffer->AppendPieceCrcs(part, &write.piece_crc32c);
+      owners.push_back(slab);
     }
   }
   mount_->io->Write(content, writes);
@@ -178,6 +193,8 @@ void WriteBuffer::HoldFrom(uint64_t offset) {
 
 void WriteBuffer::Unhold(Held held) {
   MutexLock lock(&mutex_);
+  // What Adopt moves here from the inline content may be filled in just now.
+  if (held == Held::kCut) WaitUntilQuiet();
   const uint64_t offset = std::exchange(hold_from_, UINT64_MAX);
   if (held == Held::kCut) {
     for (auto& [index, slab] : slabs_) {
@@ -190,11 +207,13 @@ void WriteBuffer::Unhold(Held held) {
     Tidy();
     uncommitted_.end_bytes = std::min(uncommitted_.end_bytes, offset);
     DropRetainedUpTo(UINT64_MAX);
+    if (uncommitted_.end_bytes == 0) {  // all that was stored is cut
+      has_uncommitted_ = false;
+      uncommitted_.used_bytes_added = 0;
+      not_retained_ = 0;
+    }
   }
-  for (auto& [index, slab] : slabs_) {
-    if (slab.wanted) Want(index, slab);
-  }
-  changed_.SignalAll();
+  SendWanted();
 }
 
 }  // namespace weft::client

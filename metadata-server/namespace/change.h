@@ -75,6 +75,7 @@ class Transaction : public Change {
       : Change(core), mutation_(mutation), execution_(std::move(execution)) {}
 
   [[nodiscard]] SessionId session() const { return SessionId(mutation_.session_id()); }
+  [[nodiscard]] uint64_t sequence() const { return mutation_.sequence(); }
   [[nodiscard]] uint32_t uid() const { return mutation_.credentials().uid(); }
   [[nodiscard]] uint32_t gid() const { return mutation_.credentials().gid(); }
 

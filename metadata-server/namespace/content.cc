@@ -78,17 +78,22 @@ absl::Status EmptyContent(Core& core, Change& change, InodeRecord* inode) {
   return absl::OkStatus();
 }
 
-absl::Status RenewInlineContent(Core& core, InodeRecord inode) {
-  const proto::Content old = inode.attr().content();
+absl::Status RenewInlineContent(Core& core, Change& change, InodeRecord* inode) {
+  const proto::Content old = inode->attr().content();
   WEFT_ASSIGN_OR_RETURN(const std::string bytes, ReadInlineBytes(*core.store, old));
   WEFT_ASSIGN_OR_RETURN(proto::Content content, NewContent(core, LayoutOf(old)));
   content.set_inline_version(old.inline_version() + 1);
-  Change change(core);
   change.DeleteContent(old);
   change.ReclaimChunks(old);
   change.PutInlineBytes(content, bytes);
-  *inode.mutable_attr()->mutable_content() = std::move(content);
-  change.PutChanged(&inode);
+  *inode->mutable_attr()->mutable_content() = std::move(content);
+  change.PutChanged(inode);
+  return absl::OkStatus();
+}
+
+absl::Status RenewInlineContent(Core& core, InodeRecord inode) {
+  Change change(core);
+  WEFT_RETURN_IF_ERROR(RenewInlineContent(core, change, &inode));
   return change.Commit();
 }
 

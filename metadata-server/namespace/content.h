@@ -35,7 +35,9 @@ void SetInlineBytes(Change& change, InodeRecord* inode, const std::string& bytes
 [[nodiscard]] absl::Status EmptyContent(Core& core, Change& change, InodeRecord* inode);
 
 // Gives the bytes of an inline file another content id, because a client may have written chunks of
-// the old one, and commits it: the chunks are reclaimed, and those who hold the old id get EAGAIN.
+// the old one: the chunks are reclaimed, and those who hold the old id get EAGAIN. Puts the inode.
+[[nodiscard]] absl::Status RenewInlineContent(Core& core, Change& change, InodeRecord* inode);
+// The same in a change of its own, which it commits.
 [[nodiscard]] absl::Status RenewInlineContent(Core& core, InodeRecord inode);
 
 // Finishes the shrink that the inode has a row in kTruncate for; nothing to do without. ETIMEDOUT:

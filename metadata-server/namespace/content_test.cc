@@ -59,16 +59,15 @@ TEST_F(ContentTest, AnInlineWriteChangesVersionAndTimes) {
   EXPECT_GT(reply->attr().change(), before.change());
 }
 
-TEST_F(ContentTest, Append) {
-  for (const char* piece : {"one,", "two,", "three"}) {
-    auto request = ns_.Next<proto::WriteInlineRequest>();
-    request.set_inode_id(f_.value());
-    request.set_content_id(ContentOf(f_).content_id());
-    request.set_offset_bytes(77);  // has no meaning here
-    request.set_append(true);
-    ASSERT_TRUE(ns_->WriteInline(request, piece).ok());
-  }
-  EXPECT_EQ(ns_.Read(f_), "one,two,three");
+TEST_F(ContentTest, WritesOfAnOldVersionAreRefusedWhereTheyNameIt) {
+  ASSERT_EQ(ns_.Write(f_, 0, "one"), 0);
+  auto request = ns_.Next<proto::WriteInlineRequest>();
+  request.set_inode_id(f_.value());
+  request.set_content_id(ContentOf(f_).content_id());
+  request.set_inline_version(ContentOf(f_).inline_version());
+  ASSERT_EQ(ns_.Write(f_, 0, "two"), 0);
+  EXPECT_EQ(ErrnoOf(ns_->WriteInline(request, "one more")), EAGAIN);
+  EXPECT_EQ(ns_.Read(f_), "two");
 }
 
 TEST_F(ContentTest, InlineBytesAreBounded) {
@@ -187,6 +186,53 @@ TEST_F(ContentTest, MovingOldBytesToChunksIsRefused) {
   EXPECT_NE(ContentOf(f_).content_id(), content_id);
   EXPECT_EQ(ns_.RowCount(Family::kReclaim), 1u);
   EXPECT_EQ(ns_.MoveToChunks(f_, 20'000), 0);
+}
+
+TEST_F(ContentTest, EachMoverGetsAContentOfItsOwn) {
+  ASSERT_EQ(ns_.Write(f_, 0, "bytes"), 0);
+  auto first = CommitOf(f_, 20'000);
+  first.set_drop_inline(true);
+  first.set_inline_version(ContentOf(f_).inline_version());
+  const proto::Attr before = ns_.Get(f_);
+  auto begin = ns_.Next<proto::BeginMoveRequest>();
+  begin.set_inode_id(f_.value());
+  const auto begun = ns_->BeginMove(begin);
+  ASSERT_TRUE(begun.ok()) << begun.status();
+  EXPECT_NE(begun->attr().content().content_id(), before.content().content_id());
+  EXPECT_EQ(begun->attr().content().inline_version(), before.content().inline_version() + 1);
+  EXPECT_EQ(begun->attr().change(), before.change() + 1);
+  EXPECT_EQ(ns_.Read(f_), "bytes");
+  EXPECT_EQ(ns_.RowCount(Family::kReclaim), 1u) << "what the first may have written";
+  EXPECT_EQ(ErrnoOf(ns_->CommitWrite(first)), EAGAIN);
+  ns_.Crash();
+  EXPECT_EQ(ns_->BeginMove(begin)->attr().content().content_id(),
+            begun->attr().content().content_id())
+      << "a repetition begins nothing new";
+  EXPECT_EQ(ns_.MoveToChunks(f_, 20'000), 0);
+
+  begin = ns_.Next<proto::BeginMoveRequest>();
+  begin.set_inode_id(f_.value());
+  const auto late = ns_->BeginMove(begin);
+  ASSERT_TRUE(late.ok()) << late.status();
+  EXPECT_FALSE(late->attr().content().is_inline());
+  EXPECT_EQ(late->attr().content().content_id(), begun->attr().content().content_id());
+}
+
+TEST_F(ContentTest, ChunksThatAWriterLeftBehindAreReclaimed) {
+  ASSERT_EQ(ns_.Write(f_, 0, "bytes"), 0);
+  const uint64_t content_id = ContentOf(f_).content_id();
+  for (const uint64_t left : {content_id + 1000, content_id}) {
+    ASSERT_EQ(ns_.Open(f_, true), 0);
+    EXPECT_EQ(ContentOf(f_).content_id(), content_id);
+    auto close = ns_.Next<proto::CloseRequest>();
+    close.set_inode_id(f_.value());
+    close.set_for_writing(true);
+    close.set_left_content_id(left);
+    EXPECT_EQ(ErrnoOf(ns_->Close(close)), 0);
+  }
+  EXPECT_NE(ContentOf(f_).content_id(), content_id);
+  EXPECT_EQ(ns_.Read(f_), "bytes");
+  EXPECT_EQ(ns_.RowCount(Family::kReclaim), 1u);
 }
 
 TEST_F(ContentTest, ShrinkingInline) {

@@ -30,6 +30,7 @@ inline constexpr size_t kIdKeyBytes = 8;
 // Rows of kMeta that are the namespace's.
 inline constexpr std::string_view kInodeIdsKey = "inode_ids";      // ids below this may be used
 inline constexpr std::string_view kContentIdsKey = "content_ids";  // the same
+inline constexpr std::string_view kEraKey = "era";                 // see era.h
 inline constexpr std::string_view kInodeCountKey = "inode_count";  // only after a clean stop
 
 }  // namespace weft::metadata

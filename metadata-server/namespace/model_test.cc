@@ -225,7 +225,7 @@ class ModelRun {
       record.set_count(static_cast<uint32_t>(std::count(opens_.begin(), opens_.end(), inode)));
       records.push_back(record);
     }
-    EXPECT_TRUE(ns_->ReportOpens(kSession, records).empty());
+    EXPECT_TRUE(ns_.Report(records).empty());
     ns_.EndGrace();
     EXPECT_TRUE(ns_->Tick().ok());
     const auto after = ns_->MakeNode(request);

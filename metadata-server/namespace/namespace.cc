@@ -1,5 +1,6 @@
 #include "metadata-server/namespace/namespace.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -8,11 +9,13 @@
 #include "common/status.h"
 #include "metadata-server/namespace/change.h"
 #include "metadata-server/namespace/core.h"
+#include "metadata-server/namespace/era.h"
 #include "metadata-server/namespace/keys.h"
 #include "metadata-server/namespace/mutate.h"
 #include "metadata-server/namespace/new_inode.h"
 #include "metadata-server/namespace/ops/ops.h"
 #include "metadata-server/namespace/replay.h"
+#include "metadata-server/namespace/report_opens.h"
 #include "metadata-server/namespace/rows.h"
 #include "metadata-server/namespace/upkeep.h"
 
@@ -62,6 +65,7 @@ class NamespaceImpl final : public Namespace {
 
   absl::Status Load() {
     WEFT_RETURN_IF_ERROR(MakeRoot(core_));
+    WEFT_ASSIGN_OR_RETURN(era_, Era::Load(core_.store));
     WEFT_ASSIGN_OR_RETURN(core_.inode_ids, IdAllocator::Load(core_.store, kInodeIdsKey,
                                                              kRootInode.value() + 1, kInodeIdEnd));
     WEFT_ASSIGN_OR_RETURN(core_.content_ids,
@@ -73,13 +77,13 @@ class NamespaceImpl final : public Namespace {
   }
 
   absl::StatusOr<proto::GetAttrReply> GetAttr(const proto::GetAttrRequest& request) override {
-    return ops::GetAttr(core_, request);
+    return Stamped(ops::GetAttr(core_, request));
   }
   absl::StatusOr<proto::ReadLinkReply> ReadLink(const proto::ReadLinkRequest& request) override {
     return ops::ReadLink(core_, request);
   }
   absl::StatusOr<proto::ReadDirReply> ReadDir(const proto::ReadDirRequest& request) override {
-    return ops::ReadDir(core_, request);
+    return Stamped(ops::ReadDir(core_, request));
   }
   absl::StatusOr<proto::GetXattrReply> GetXattr(const proto::GetXattrRequest& request) override {
     return ops::GetXattr(core_, request);
@@ -95,11 +99,11 @@ class NamespaceImpl final : public Namespace {
   }
   absl::StatusOr<proto::LookupReply> Lookup(const proto::LookupRequest& request,
                                             std::string* payload) override {
-    return ops::Lookup(core_, request, payload);
+    return Stamped(ops::Lookup(core_, request, payload));
   }
   absl::StatusOr<proto::ReadInlineReply> ReadInline(const proto::ReadInlineRequest& request,
                                                     std::string* payload) override {
-    return ops::ReadInline(core_, request, payload);
+    return Stamped(ops::ReadInline(core_, request, payload));
   }
 
   absl::StatusOr<proto::MakeNodeReply> MakeNode(const proto::MakeNodeRequest& request) override {
@@ -120,6 +124,9 @@ class NamespaceImpl final : public Namespace {
   absl::StatusOr<proto::CloseReply> Close(const proto::CloseRequest& request) override {
     return Run<proto::CloseReply>(proto::CLOSE, request, ops::Close);
   }
+  absl::StatusOr<proto::BeginMoveReply> BeginMove(const proto::BeginMoveRequest& request) override {
+    return Run<proto::BeginMoveReply>(proto::BEGIN_MOVE, request, ops::BeginMove);
+  }
   absl::StatusOr<proto::CommitWriteReply> CommitWrite(
       const proto::CommitWriteRequest& request) override {
     return Run<proto::CommitWriteReply>(proto::COMMIT_WRITE, request, ops::CommitWrite);
@@ -136,10 +143,10 @@ class NamespaceImpl final : public Namespace {
   }
 
   absl::StatusOr<proto::SetAttrReply> SetAttr(const proto::SetAttrRequest& request) override {
-    return Mutate<proto::SetAttrReply>(
+    return Stamped(Mutate<proto::SetAttrReply>(
         core_, request.mutation(), proto::SET_ATTR,
         [&](Transaction& transaction) { return ops::SetAttr(core_, request, transaction); },
-        [&](proto::SetAttrReply reply) { return ReplaySetAttr(core_, std::move(reply)); });
+        [&](proto::SetAttrReply reply) { return ReplaySetAttr(core_, std::move(reply)); }));
   }
 
   absl::StatusOr<proto::WriteInlineReply> WriteInline(const proto::WriteInlineRequest& request,
@@ -160,12 +167,13 @@ class NamespaceImpl final : public Namespace {
     return RunOpen<proto::OpenReply>(proto::OPEN, request, ops::Open, payload);
   }
 
-  std::vector<InodeId> ReportOpens(SessionId session,
-                                   const std::vector<proto::OpenRecord>& opens) override {
-    return metadata::ReportOpens(core_, session, opens);
+  std::vector<InodeId> ReportOpens(const proto::KeepAliveRequest& report) override {
+    return metadata::ReportOpens(core_, report);
   }
   absl::Status EndSession(SessionId session) override {
-    return metadata::EndSession(core_, session);
+    WEFT_RETURN_IF_ERROR(metadata::EndSession(core_, session));
+    core_.opens.Forget(session);
+    return absl::OkStatus();
   }
   absl::Status Tick() override { return metadata::Tick(core_); }
 
@@ -176,25 +184,32 @@ class NamespaceImpl final : public Namespace {
   // A mutation whose kept reply is the answer to a repetition.
   template <typename Reply, typename Request, typename Op>
   absl::StatusOr<Reply> Run(proto::MetadataMethod method, const Request& request, Op op) {
-    return Mutate<Reply>(
+    return Stamped(Mutate<Reply>(
         core_, request.mutation(), method,
         [&](Transaction& transaction) { return op(core_, request, transaction); },
-        [](Reply reply) -> absl::StatusOr<Reply> { return reply; });
+        [](Reply reply) -> absl::StatusOr<Reply> { return reply; }));
   }
 
   template <typename Reply, typename Request, typename Op>
   absl::StatusOr<Reply> RunOpen(proto::MetadataMethod method, const Request& request, Op op,
                                 std::string* payload) {
-    return Mutate<Reply>(
+    return Stamped(Mutate<Reply>(
         core_, request.mutation(), method,
         [&](Transaction& transaction) { return op(core_, request, transaction, payload); },
         [&](Reply reply) {
           return ReplayOpen<Reply>(core_, RequestIdOf(request.mutation(), method),
                                    request.for_writing(), std::move(reply), payload);
-        });
+        }));
+  }
+
+  template <typename Reply>
+  absl::StatusOr<Reply> Stamped(absl::StatusOr<Reply> reply) const {
+    if (reply.ok()) era_->Stamp(&*reply);
+    return reply;
   }
 
   Core core_;
+  std::optional<Era> era_;  // constant once loaded
 };
 
 }  // namespace

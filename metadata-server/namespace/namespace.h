@@ -105,6 +105,8 @@ class Namespace {
   virtual absl::StatusOr<proto::WriteInlineReply> WriteInline(
       const proto::WriteInlineRequest& request, std::string_view data) = 0;
   // ETIMEDOUT: an earlier shrink is not finished, and the file may not grow before. Repeat it.
+  virtual absl::StatusOr<proto::BeginMoveReply> BeginMove(
+      const proto::BeginMoveRequest& request) = 0;
   virtual absl::StatusOr<proto::CommitWriteReply> CommitWrite(
       const proto::CommitWriteRequest& request) = 0;
 
@@ -124,10 +126,9 @@ class Namespace {
   virtual absl::StatusOr<proto::GetPathReply> GetPath(const proto::GetPathRequest& request) = 0;
 
   // ---- For sessions/ ----
-  // After this server's restart: the session says what it has open. Returns those that are gone.
-  // May be repeated; a later report of an inode takes the place of the earlier one.
-  virtual std::vector<InodeId> ReportOpens(SessionId session,
-                                           const std::vector<proto::OpenRecord>& opens) = 0;
+  // A session says what it has open. Returns those that are gone. May be repeated: the first report
+  // to this process counts.
+  virtual std::vector<InodeId> ReportOpens(const proto::KeepAliveRequest& report) = 0;
   // The session has ended: its opens are closed (sizes of files that it had open for writing are
   // settled from the chunks), its kept replies forgotten. No request of the session is being
   // executed or comes later. Where a size cannot be settled now, that file stays open and the

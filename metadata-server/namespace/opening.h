@@ -27,14 +27,15 @@ struct OpenHow {
 // One open that is counted, and not any more if this goes before Keep.
 class CountedOpen {
  public:
-  CountedOpen(OpenFiles& opens, SessionId session, InodeId inode, OpenMode mode)
+  CountedOpen(OpenFiles& opens, const Transaction& transaction, InodeId inode, OpenMode mode)
       : opens_(opens),
-        session_(session),
+        session_(transaction.session()),
+        sequence_(transaction.sequence()),
         inode_(inode),
         mode_(mode),
-        status_(opens.Add(session, inode, mode)) {}
+        status_(opens.Add(session_, inode, mode, sequence_)) {}
   ~CountedOpen() {
-    if (status_.ok() && !is_kept_) opens_.Remove(session_, inode_, mode_);
+    if (status_.ok() && !is_kept_) opens_.Remove(session_, inode_, mode_, sequence_);
   }
   CountedOpen(const CountedOpen&) = delete;
   CountedOpen& operator=(const CountedOpen&) = delete;
@@ -45,6 +46,7 @@ class CountedOpen {
  private:
   OpenFiles& opens_;
   const SessionId session_;
+  const uint64_t sequence_;
   const InodeId inode_;
   const OpenMode mode_;
   const absl::Status status_;
@@ -56,6 +58,12 @@ class CountedOpen {
 [[nodiscard]] absl::StatusOr<bool> PrepareOpen(Core& core, Change& change, OpenHow how,
                                                InodeRecord* inode);
 
+// No other session has the inode open for writing, nor can have and did not report it yet. Its lock
+// is held.
+[[nodiscard]] inline bool IsSoleWriter(const Core& core, SessionId session, InodeId inode) {
+  return !core.InGrace() && !core.opens.OthersWrite(session, inode);
+}
+
 // Opens an inode whose lock is held and answers with its attributes; ends the transaction.
 template <typename Reply>
 [[nodiscard]] absl::StatusOr<Reply> OpenLocked(Core& core, Transaction& transaction,
@@ -66,10 +74,11 @@ template <typename Reply>
   if (!is_changed) {
     WEFT_ASSIGN_OR_RETURN(bytes, InlinePayload(core, inode));
   }
-  CountedOpen open(core.opens, transaction.session(), InodeId(inode.attr().inode_id()),
-                   ModeOf(how.for_writing));
+  const InodeId id(inode.attr().inode_id());
+  CountedOpen open(core.opens, transaction, id, ModeOf(how.for_writing));
   WEFT_RETURN_IF_ERROR(open.status());
   Reply reply;
+  reply.set_sole_writer(how.for_writing && IsSoleWriter(core, transaction.session(), id));
   *reply.mutable_attr() = std::move(*inode.mutable_attr());
   if (is_changed) {
     WEFT_ASSIGN_OR_RETURN(reply, transaction.Commit(std::move(reply)));

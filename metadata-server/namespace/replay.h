@@ -26,8 +26,10 @@ template <typename Reply>
   if (ErrnoOf(inode.status()) == ESTALE) return reply;
   WEFT_RETURN_IF_ERROR(inode.status());
   if (core.replies->TakeEarlierRun(request)) {
-    WEFT_RETURN_IF_ERROR(core.opens.Add(request.session, id, ModeOf(for_writing)));
+    WEFT_RETURN_IF_ERROR(
+        core.opens.Add(request.session, id, ModeOf(for_writing), request.sequence));
   }
+  reply.set_sole_writer(for_writing && IsSoleWriter(core, request.session, id));
   if (payload != nullptr) {
     WEFT_ASSIGN_OR_RETURN(*payload, InlinePayload(core, *inode));
   }

@@ -63,20 +63,6 @@ TEST_F(SessionsTest, CreateErrors) {
   EXPECT_EQ(ns_->OpenFileCount(kSession), 0u);
 }
 
-TEST_F(SessionsTest, CreateWithTruncateCutsWhatExists) {
-  ASSERT_EQ(ns_.Write(f_, 0, "bytes"), 0);
-  auto request = ns_.Next<proto::CreateRequest>();
-  request.set_parent_id(kRootInode.value());
-  request.set_name("f");
-  request.set_for_writing(true);
-  request.set_truncate(true);
-  std::string payload = "old";
-  const auto reply = ns_->Create(request, &payload);
-  ASSERT_TRUE(reply.ok()) << reply.status();
-  EXPECT_EQ(reply->attr().size_bytes(), 0u);
-  EXPECT_EQ(payload, "");
-}
-
 TEST_F(SessionsTest, AnUnlinkedFileStaysUntilTheLastClose) {
   ASSERT_EQ(ns_.Write(f_, 0, "bytes"), 0);
   ASSERT_EQ(ns_.Open(f_), 0);
@@ -125,13 +111,12 @@ TEST_F(SessionsTest, OrphansSurviveARestart) {
   ns_.Crash();
   EXPECT_TRUE(ns_->Tick().ok());
   EXPECT_TRUE(Exists(f_) && Exists(g)) << "their session may still report them";
-  EXPECT_EQ(ns_->ReportOpens(kSession, {Record(f_), Record(InodeId(4711))}),
-            std::vector{InodeId(4711)});
+  EXPECT_EQ(ns_.Report({Record(f_), Record(InodeId(4711))}), std::vector{InodeId(4711)});
   ns_.EndGrace();
   EXPECT_TRUE(ns_->Tick().ok());
   EXPECT_TRUE(Exists(f_));
   EXPECT_FALSE(Exists(g)) << "nobody reported it";
-  EXPECT_EQ(ns_->ReportOpens(kSession, {Record(g)}), std::vector{g});
+  EXPECT_EQ(ns_.Report({Record(g)}), std::vector{g});
   EXPECT_EQ(ns_.Close(f_), 0);
   EXPECT_FALSE(Exists(f_));
 }
@@ -141,7 +126,7 @@ TEST_F(SessionsTest, WhatIsUnlinkedInTheGraceMayBeOpen) {
   ns_.Crash();
   ASSERT_EQ(ns_.Unlink(kRootInode, "f"), 0);
   EXPECT_TRUE(Exists(f_));
-  EXPECT_TRUE(ns_->ReportOpens(kSession, {Record(f_)}).empty());
+  EXPECT_TRUE(ns_.Report({Record(f_)}).empty());
   ns_.EndGrace();
   EXPECT_TRUE(ns_->Tick().ok());
   EXPECT_EQ(ns_.Close(f_), 0);
@@ -151,7 +136,7 @@ TEST_F(SessionsTest, WhatIsUnlinkedInTheGraceMayBeOpen) {
 TEST_F(SessionsTest, ReportsMayBeRepeated) {
   ns_.Crash();
   for (int i = 0; i < 3; ++i) {
-    EXPECT_TRUE(ns_->ReportOpens(kSession, {Record(f_, false, 2), Record(f_, true)}).empty());
+    EXPECT_TRUE(ns_.Report({Record(f_, false, 2), Record(f_, true)}).empty());
   }
   ns_.EndGrace();
   ASSERT_EQ(ns_.Open(f_), 0);
@@ -162,6 +147,40 @@ TEST_F(SessionsTest, ReportsMayBeRepeated) {
   EXPECT_TRUE(Exists(f_)) << "the new open";
   EXPECT_EQ(ns_.Close(f_), 0);
   EXPECT_FALSE(Exists(f_));
+}
+
+TEST_F(SessionsTest, OpensBetweenARestartAndTheReportAreCountedOnce) {
+  ns_.Crash();
+  auto open = ns_.Next<proto::OpenRequest>();
+  open.set_inode_id(f_.value());
+  ASSERT_TRUE(ns_->Open(open, nullptr).ok());
+  EXPECT_TRUE(ns_.Report({Record(f_)}, open.mutation().sequence()).empty());
+  ns_.EndGrace();
+  ASSERT_EQ(ns_.Unlink(kRootInode, "f"), 0);
+  EXPECT_TRUE(Exists(f_));
+  EXPECT_EQ(ns_.Close(f_), 0);
+  EXPECT_FALSE(Exists(f_));
+}
+
+TEST_F(SessionsTest, OnlyOneSessionIsTheSoleWriter) {
+  const auto is_sole = [&](SessionId session, bool for_writing = true) {
+    auto request = ns_.Next<proto::OpenRequest>(session);
+    request.set_inode_id(f_.value());
+    request.set_for_writing(for_writing);
+    const auto reply = ns_->Open(request, nullptr);
+    return reply.ok() && reply->sole_writer();
+  };
+  const auto made = ns_.Create(kRootInode, "g");
+  EXPECT_TRUE(made.ok() && made->sole_writer());
+  EXPECT_FALSE(is_sole(kSession, false)) << "it does not write";
+  EXPECT_TRUE(is_sole(kSession));
+  EXPECT_TRUE(is_sole(kSession));
+  EXPECT_FALSE(is_sole(kOtherSession));
+  EXPECT_FALSE(is_sole(kSession));
+  EXPECT_EQ(ns_.Close(f_, true, kOtherSession), 0);
+  EXPECT_TRUE(is_sole(kSession));
+  ns_.Crash();
+  EXPECT_FALSE(is_sole(kOtherSession)) << "others may have it open and did not say so yet";
 }
 
 TEST_F(SessionsTest, TheEndOfASessionClosesItsFiles) {
@@ -221,10 +240,10 @@ TEST_F(SessionsTest, InodesAreCountedOverRestarts) {
   ns_.ExpectInvariants();  // waits until the first count is done
   EXPECT_EQ(ns_->InodeCount(), 12u);
   ns_.Stop();
-  EXPECT_EQ(ns_.RowCount(Family::kMeta), 3u) << "two marks and the number";
+  EXPECT_EQ(ns_.RowCount(Family::kMeta), 4u) << "two marks, the era and the number";
   ns_.Start();
   EXPECT_EQ(ns_->InodeCount(), 12u);
-  EXPECT_EQ(ns_.RowCount(Family::kMeta), 2u) << "it would be wrong after the next change";
+  EXPECT_EQ(ns_.RowCount(Family::kMeta), 3u) << "it would be wrong after the next change";
   ns_.MakeFile(kRootInode, "more");
   ns_.Crash();
   ns_.ExpectInvariants();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "common/status.h"
 #include "metadata-server/namespace/change.h"
@@ -20,16 +21,6 @@ constexpr size_t kMaxOrphansPerTick = 10'000;
 // Keeps the first error.
 void Collect(const absl::Status& status, absl::Status* first) {
   if (first->ok()) *first = status;
-}
-
-// False: the inode is gone.
-bool ReportOpen(Core& core, SessionId session, const proto::OpenRecord& open) {
-  const InodeId id(open.inode_id());
-  const InodeLocks::Guard guard = core.locks.Lock({id});
-  if (ErrnoOf(ReadInode(*core.store, id).status()) == ESTALE) return false;
-  return core.opens
-      .Report(session, id, ModeOf(open.for_writing()), std::max<uint32_t>(open.count(), 1))
-      .ok();
 }
 
 // A writer has gone without a last CommitWrite: the size, and the space that is used, become what
@@ -86,15 +77,6 @@ absl::Status DeleteForgottenOrphans(Core& core) {
 }
 
 }  // namespace
-
-std::vector<InodeId> ReportOpens(Core& core, SessionId session,
-                                 const std::vector<proto::OpenRecord>& opens) {
-  std::vector<InodeId> lost;
-  for (const proto::OpenRecord& open : opens) {
-    if (!ReportOpen(core, session, open)) lost.emplace_back(open.inode_id());
-  }
-  return lost;
-}
 
 absl::Status EndSession(Core& core, SessionId session) {
   absl::Status first;

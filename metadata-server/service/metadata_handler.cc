@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <utility>
-#include <vector>
 
 #include "common/limits.h"
 #include "common/status.h"
@@ -161,6 +160,8 @@ absl::Status MetadataHandler::DispatchContent(const wire::Request& request,
       return Forward(&Namespace::ReadInline, request, responder);
     case proto::WRITE_INLINE:
       return WriteInline(request, responder);
+    case proto::BEGIN_MOVE:
+      return Forward(&Namespace::BeginMove, request, responder);
     case proto::COMMIT_WRITE:
       return Forward(&Namespace::CommitWrite, request, responder);
     case proto::GET_XATTR:
@@ -205,9 +206,8 @@ absl::Status MetadataHandler::KeepAlive(const wire::Request& request, wire::Resp
   proto::KeepAliveReply reply;
   {
     WEFT_ASSIGN_OR_RETURN(const SessionTable::Use use, sessions_->Begin(session));
-    const std::vector<proto::OpenRecord> opens(message.opens().begin(), message.opens().end());
-    for (const InodeId lost : names_->ReportOpens(session, opens)) {
-      reply.add_lost_inodes(lost.value());
+    if (message.reports_opens()) {
+      for (const InodeId lost : names_->ReportOpens(message)) reply.add_lost_inodes(lost.value());
     }
   }
   reply.set_server_start(facts_.server_start);

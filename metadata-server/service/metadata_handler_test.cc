@@ -198,6 +198,7 @@ TEST_F(MetadataHandlerTest, AKeepAliveReportsOpensAndHearsOfLostOnes) {
   proto::KeepAliveRequest alive;
   alive.set_session_id(session);
   alive.set_known_server_start(76);
+  alive.set_reports_opens(true);
   alive.add_opens()->set_inode_id(created->attr().inode_id());
   alive.add_opens()->set_inode_id(123456);
   const auto kept = Call<proto::KeepAliveReply>(proto::KEEP_ALIVE, alive);

@@ -1,12 +1,14 @@
 // Which session has which inode open, and how: readers and writers are counted.
 //
-// In memory only: after a restart the sessions report what they have open (Report). It does not
-// know whether an inode exists. Thread-safe.
+// In memory only. After a restart each session reports once what it had open (Report); until then
+// the opens and closes that this server carries out are remembered with their sequence numbers, so
+// that what the report has counted already is not counted again. It does not know whether an inode
+// exists. Thread-safe.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 #include <absl/status/status.h>
-#include <absl/status/statusor.h>
 
 #include <cstdint>
 #include <vector>
@@ -16,26 +18,47 @@
 
 namespace weft::metadata {
 
-// Bounds the memory that one session takes.
+// Bound the memory that one session takes.
 inline constexpr uint32_t kMaxOpenFilesPerSession = 1 << 20;
+inline constexpr size_t kMaxUnreportedChanges = 1 << 20;
 
 enum class OpenMode : uint8_t { kReading, kWriting };
 
 class OpenFiles {
  public:
-  // One more open. ENFILE: the session has kMaxOpenFilesPerSession inodes open; nothing is counted.
-  [[nodiscard]] absl::Status Add(SessionId session, InodeId inode, OpenMode mode);
-  // One less; nothing happens where there is none.
-  void Remove(SessionId session, InodeId inode, OpenMode mode);
+  // What a session says that it has open.
+  struct Reported {
+    struct Record {
+      InodeId inode;
+      OpenMode mode = OpenMode::kReading;
+      uint32_t count = 0;
+    };
+    std::vector<Record> records;
+    // The records have counted the session's requests up to this sequence, but for `except`.
+    uint64_t sequence = 0;
+    absl::flat_hash_set<uint64_t> except;
+  };
+
+  // One more open, by the request of that sequence. Not counted again where a report has counted
+  // it. ENFILE: the session has too many inodes open, or does not report; nothing is counted.
+  [[nodiscard]] absl::Status Add(SessionId session, InodeId inode, OpenMode mode,
+                                 uint64_t sequence);
+  // One less, in the same way; nothing happens where there is none. With the sequence of an Add:
+  // takes that one back.
+  void Remove(SessionId session, InodeId inode, OpenMode mode, uint64_t sequence);
   // All opens of the inode by the session.
   void RemoveAll(SessionId session, InodeId inode);
+  // The session has ended: everything that is known of it goes.
+  void Forget(SessionId session);
 
-  // The session had `count` opens when this server started. A later report of the same takes its
-  // place and is not added to it, so that it may be repeated. ENFILE as above.
-  [[nodiscard]] absl::Status Report(SessionId session, InodeId inode, OpenMode mode,
-                                    uint32_t count);
+  // The first report of a session counts: from then on its opens are those of the report, and what
+  // it did besides. A later one changes nothing, so that it may be repeated. Records beyond
+  // kMaxOpenFilesPerSession are not taken.
+  void Report(SessionId session, const Reported& reported);
 
   [[nodiscard]] bool IsOpen(InodeId inode) const;
+  // Some other session has it open for writing.
+  [[nodiscard]] bool OthersWrite(SessionId session, InodeId inode) const;
 
   struct OpenInode {
     InodeId inode;
@@ -46,31 +69,45 @@ class OpenFiles {
   [[nodiscard]] uint32_t CountOf(SessionId session) const;
 
  private:
-  // Opens since the start and opens reported from before it.
-  struct Count {
-    uint32_t counted = 0;
-    uint32_t reported = 0;
-    [[nodiscard]] bool is_zero() const { return counted == 0 && reported == 0; }
-  };
   struct Opens {
-    Count reading;
-    Count writing;
-    [[nodiscard]] Count& of(OpenMode mode) {
+    int64_t reading = 0;
+    int64_t writing = 0;
+    [[nodiscard]] int64_t& of(OpenMode mode) {
       return mode == OpenMode::kWriting ? writing : reading;
     }
+    [[nodiscard]] bool is_open() const { return reading > 0 || writing > 0; }
   };
-  using OpensOfSession = absl::flat_hash_map<InodeId, Opens>;
+  // An open (+1) or a close (-1) that this server carried out.
+  struct Change {
+    uint64_t sequence = 0;
+    InodeId inode;
+    OpenMode mode = OpenMode::kReading;
+    int32_t by = 0;
+  };
+  using OpensByInode = absl::flat_hash_map<InodeId, Opens>;
+  struct Session {
+    OpensByInode opens;  // those that are open
+    bool has_reported = false;
+    std::vector<Change> unreported;  // until it has
+    uint64_t reported_sequence = 0;  // from then on, see Reported
+    absl::flat_hash_set<uint64_t> except;
 
-  // The session's entry for the inode, made where there is none.
-  absl::StatusOr<Opens*> Entry(SessionId session, InodeId inode) WEFT_REQUIRES(mutex_);
-  // Drops the entry where nothing is counted in it.
-  void DropIfZero(SessionId session, InodeId inode) WEFT_REQUIRES(mutex_);
-  void Drop(OpensOfSession* opens, InodeId inode) WEFT_REQUIRES(mutex_);
+    [[nodiscard]] bool IsReported(uint64_t sequence) const {
+      return has_reported && sequence <= reported_sequence && !except.contains(sequence);
+    }
+  };
+  // Sessions that have an inode open.
+  struct Openers {
+    uint32_t all = 0;
+    uint32_t writing = 0;
+  };
+
+  // Sets how the session has the inode open; below 0 counts as 0.
+  void Set(Session& session, InodeId inode, Opens opens) WEFT_REQUIRES(mutex_);
 
   mutable Mutex mutex_;
-  absl::flat_hash_map<SessionId, OpensOfSession> sessions_ WEFT_GUARDED_BY(mutex_);
-  // How many sessions have it open.
-  absl::flat_hash_map<InodeId, uint32_t> inodes_ WEFT_GUARDED_BY(mutex_);
+  absl::flat_hash_map<SessionId, Session> sessions_ WEFT_GUARDED_BY(mutex_);
+  absl::flat_hash_map<InodeId, Openers> inodes_ WEFT_GUARDED_BY(mutex_);
 };
 
 }  // namespace weft::metadata

@@ -151,6 +151,31 @@ def test_two_mounts_see_each_other(home, mount_a, mount_b, rng):
         check_file_soon(reader / "f", bytes(model))
 
 
+def test_two_mounts_move_one_file_to_chunks(home, mount_a, mount_b, rng):
+    """Both have it open and write beyond the inline bound: neither loses a byte, nor an error comes."""
+    other_home = mount_b.path / home.name
+    for number in range(8 if SANITIZED else 25):
+        name = f"f{number}"
+        model = bytearray(seeded_bytes(number, 3000))
+        write_file(home / name, bytes(model))
+        files = [open(place / name, "r+b", buffering=0) for place in (home, other_home)]
+        # Each has places of its own, within the inline bytes and beyond.
+        writes = [(which, (2 * at + which) * 100) for which in (0, 1) for at in range(15)]
+        writes += [(which, (1 + which + 2 * at) * CHUNK) for which in (0, 1) for at in range(2)]
+        rng.shuffle(writes)
+        for which, offset in writes:
+            data = rng.randbytes(rng.choice((1, 50, 100)))
+            assert os.pwrite(files[which].fileno(), data, offset) == len(data)
+            model.extend(bytes(max(0, offset + len(data) - len(model))))
+            model[offset:offset + len(data)] = data
+            if rng.random() < 0.1:
+                os.fsync(files[which].fileno())
+        for file in rng.sample(files, 2):
+            file.close()
+        check_file_soon(home / name, bytes(model))
+        check_file_soon(other_home / name, bytes(model))
+
+
 def test_appends_through_two_descriptors(home):
     """O_APPEND writes go to the end at that moment."""
     first = os.open(home / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)

@@ -158,6 +158,29 @@ def test_every_open_of_an_unlinked_file_counts_after_a_restart(make_cluster):
     wait_for(lambda: status()["inodes"] == 1, "its deletion")
 
 
+def test_an_open_after_a_restart_is_counted_once(make_cluster):
+    """Also where the mount reports it, too: with the last close the file is gone."""
+    cluster = make_cluster(nodes=1, metadata_options=("--session-ttl", "6s")).start()
+    mount = cluster.mount()
+    for name in ("marker", "gone"):
+        write_file(mount / name, name.encode())
+    marker, before = os.open(mount / "marker", os.O_RDONLY), os.open(mount / "gone", os.O_RDWR)
+    cluster.metadata.kill()
+    cluster.metadata.start().wait_listening()
+    after = os.open(mount / "gone", os.O_RDWR)
+
+    def status():
+        return json.loads(cluster.weft("status", "--server", cluster.server, "--json").stdout)
+
+    wait_for(lambda: [session["open_files"] for session in status()["sessions"]] == [2],
+             "the mount to report what it has open")
+    os.unlink(mount / "gone")
+    os.close(before)
+    os.close(after)
+    wait_for(lambda: status()["inodes"] == 2, "the deletion of the file")
+    os.close(marker)
+
+
 def test_graceful_restart_of_everything(cluster):
     """SIGTERM of all daemons, in the order of an impatient person, and a new start."""
     mount = cluster.mount()

@@ -56,13 +56,29 @@ void FakeMetadata::SetServerStart(uint64_t start) {
 void FakeMetadata::SetDurabilityId(std::string id) {
   MutexLock lock(&mutex_);
   durability_id_ = std::move(id);
+  ++era_;
+}
+
+void FakeMetadata::PutBack(const proto::Attr& attr, std::string bytes) {
+  MutexLock lock(&mutex_);
+  Inode& inode = inodes_.at(attr.inode_id());
+  inode.attr = attr;
+  inode.bytes = std::move(bytes);
+}
+
+void FakeMetadata::SetCommitsFail(bool fail) {
+  MutexLock lock(&mutex_);
+  commits_fail_ = fail;
 }
 
 void FakeMetadata::ExpireSessions() {
   MutexLock lock(&mutex_);
   sessions_.clear();
   reported_.clear();
-  for (auto& [id, inode] : inodes_) inode.opens = 0;
+  for (auto& [id, inode] : inodes_) {
+    inode.opens = 0;
+    inode.writers.clear();
+  }
 }
 
 uint64_t FakeMetadata::calls(proto::MetadataMethod method) const {
@@ -120,6 +136,7 @@ FakeMetadata::Answer FakeMetadata::Run(const wire::Request& wire_request,
                         wire_request.payload.size());
   auto reply = std::make_shared<Reply>();
   answer.status = (this->*method)(request, reply.get(), &answer.payload);
+  if constexpr (requires { reply->mutable_attr(); }) reply->mutable_attr()->set_era(era_);
   answer.message = std::move(reply);
   return answer;
 }
@@ -181,6 +198,8 @@ FakeMetadata::Answer FakeMetadata::Execute(const wire::Request& request) {
       return Run(request, &FakeMetadata::ReadInline);
     case proto::WRITE_INLINE:
       return Mutate(request, &FakeMetadata::WriteInline);
+    case proto::BEGIN_MOVE:
+      return Mutate(request, &FakeMetadata::BeginMove);
     case proto::COMMIT_WRITE:
       return Mutate(request, &FakeMetadata::CommitWrite);
     case proto::SYNC:

@@ -45,6 +45,11 @@ class FakeMetadata final : public wire::Handler {
   // As after a restart of the server, and after one that lost power.
   void SetServerStart(uint64_t start) WEFT_EXCLUDES(mutex_);
   void SetDurabilityId(std::string id) WEFT_EXCLUDES(mutex_);
+  // What the server has of an inline file goes back to this, as it was before a power loss: call it
+  // with SetDurabilityId.
+  void PutBack(const proto::Attr& attr, std::string bytes) WEFT_EXCLUDES(mutex_);
+  // Commits get no answer, as far as the client can tell, and are not carried out.
+  void SetCommitsFail(bool fail) WEFT_EXCLUDES(mutex_);
   // Forgets all sessions.
   void ExpireSessions() WEFT_EXCLUDES(mutex_);
 
@@ -64,6 +69,7 @@ class FakeMetadata final : public wire::Handler {
     proto::Attr attr;
     std::string bytes;  // inline
     int opens = 0;
+    std::map<uint64_t, int> writers;  // by session
   };
   // The answer to a mutation; kept by (session, sequence).
   struct Answer {
@@ -112,6 +118,8 @@ class FakeMetadata final : public wire::Handler {
                           std::string* payload) WEFT_REQUIRES(mutex_);
   absl::Status WriteInline(const proto::WriteInlineRequest& request, proto::WriteInlineReply* reply,
                            std::string* payload) WEFT_REQUIRES(mutex_);
+  absl::Status BeginMove(const proto::BeginMoveRequest& request, proto::BeginMoveReply* reply,
+                         std::string* payload) WEFT_REQUIRES(mutex_);
   absl::Status CommitWrite(const proto::CommitWriteRequest& request, proto::CommitWriteReply* reply,
                            std::string* payload) WEFT_REQUIRES(mutex_);
   absl::Status Sync(const proto::SyncRequest& request, proto::SyncReply* reply,
@@ -119,6 +127,10 @@ class FakeMetadata final : public wire::Handler {
 
   absl::StatusOr<Inode*> Find(uint64_t inode) WEFT_REQUIRES(mutex_);
   void NewContent(proto::Content* content) WEFT_REQUIRES(mutex_);
+  // The inline bytes get another content id; the chunks of the old one go.
+  void RenewContent(Inode& inode) WEFT_REQUIRES(mutex_);
+  // Counts it, and tells whether the session is its sole writer.
+  static bool CountOpen(Inode& inode, uint64_t session, bool for_writing);
   void Resize(Inode& inode, uint64_t size_bytes) WEFT_REQUIRES(mutex_);
   static void Changed(Inode& inode);
 
@@ -131,6 +143,8 @@ class FakeMetadata final : public wire::Handler {
   proto::ClusterMap map_ WEFT_GUARDED_BY(mutex_);
   uint32_t ttl_ms_ WEFT_GUARDED_BY(mutex_) = 15'000;
   uint64_t server_start_ WEFT_GUARDED_BY(mutex_) = 1;
+  uint64_t era_ WEFT_GUARDED_BY(mutex_) = 1;
+  bool commits_fail_ WEFT_GUARDED_BY(mutex_) = false;
   std::string durability_id_ WEFT_GUARDED_BY(mutex_) = "first";
   std::set<uint64_t> sessions_ WEFT_GUARDED_BY(mutex_);
   std::map<std::pair<uint64_t, uint64_t>, Answer> kept_ WEFT_GUARDED_BY(mutex_);

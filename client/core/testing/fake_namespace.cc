@@ -28,6 +28,22 @@ void FakeMetadata::NewContent(proto::Content* content) {
   content->set_cut(0);
 }
 
+void FakeMetadata::RenewContent(Inode& inode) {
+  proto::Content* content = inode.attr.mutable_content();
+  hooks_.remove(content->content_id());
+  const uint64_t version = content->inline_version();
+  NewContent(content);
+  content->set_inline_version(version + 1);
+  Changed(inode);
+}
+
+bool FakeMetadata::CountOpen(Inode& inode, uint64_t session, bool for_writing) {
+  ++inode.opens;
+  if (!for_writing) return false;
+  ++inode.writers[session];
+  return inode.writers.size() == 1;
+}
+
 void FakeMetadata::Changed(Inode& inode) {
   inode.attr.set_change(inode.attr.change() + 1);
   inode.attr.set_ctime_ns(SystemClock().WallNs());
@@ -97,7 +113,7 @@ absl::Status FakeMetadata::Create(const proto::CreateRequest& request, proto::Cr
     NewContent(attr.mutable_content());
   }
   Inode& inode = inodes_.at(it->second);
-  ++inode.opens;
+  reply->set_sole_writer(CountOpen(inode, request.mutation().session_id(), request.for_writing()));
   reply->set_created(created);
   *reply->mutable_attr() = inode.attr;
   *payload = inode.attr.content().is_inline() ? inode.bytes : "";
@@ -140,7 +156,7 @@ absl::Status FakeMetadata::Open(const proto::OpenRequest& request, proto::OpenRe
     Resize(*inode, 0);
     Changed(*inode);
   }
-  ++inode->opens;
+  reply->set_sole_writer(CountOpen(*inode, request.mutation().session_id(), request.for_writing()));
   *reply->mutable_attr() = inode->attr;
   *payload = inode->attr.content().is_inline() ? inode->bytes : "";
   return absl::OkStatus();
@@ -150,6 +166,14 @@ absl::Status FakeMetadata::Close(const proto::CloseRequest& request, proto::Clos
                                  std::string* /*payload*/) {
   WEFT_ASSIGN_OR_RETURN(Inode * inode, Find(request.inode_id()));
   --inode->opens;
+  const auto writer = inode->writers.find(request.mutation().session_id());
+  if (request.for_writing() && writer != inode->writers.end() && --writer->second == 0) {
+    inode->writers.erase(writer);
+  }
+  const proto::Content& content = inode->attr.content();
+  if (content.is_inline() && content.content_id() == request.left_content_id()) {
+    RenewContent(*inode);
+  }
   if (inode->opens == 0 && inode->attr.nlink() == 0) inodes_.erase(request.inode_id());
   return absl::OkStatus();
 }
@@ -169,6 +193,9 @@ absl::Status FakeMetadata::WriteInline(const proto::WriteInlineRequest& request,
   if (!content->is_inline() || content->content_id() != request.content_id()) {
     return PosixError(EAGAIN, "another content");
   }
+  if (request.has_inline_version() && request.inline_version() != content->inline_version()) {
+    return PosixError(EAGAIN, "another version of the content");
+  }
   const uint64_t end = request.offset_bytes() + payload->size();
   if (end > content->inline_max_bytes()) return PosixError(EFBIG, "too long to be inline");
   if (inode->bytes.size() < end) inode->bytes.resize(end);
@@ -182,9 +209,18 @@ absl::Status FakeMetadata::WriteInline(const proto::WriteInlineRequest& request,
   return absl::OkStatus();
 }
 
+absl::Status FakeMetadata::BeginMove(const proto::BeginMoveRequest& request,
+                                     proto::BeginMoveReply* reply, std::string* /*payload*/) {
+  WEFT_ASSIGN_OR_RETURN(Inode * inode, Find(request.inode_id()));
+  if (inode->attr.content().is_inline()) RenewContent(*inode);
+  *reply->mutable_attr() = inode->attr;
+  return absl::OkStatus();
+}
+
 absl::Status FakeMetadata::CommitWrite(const proto::CommitWriteRequest& request,
                                        proto::CommitWriteReply* reply, std::string* /*payload*/) {
   WEFT_ASSIGN_OR_RETURN(Inode * inode, Find(request.inode_id()));
+  if (commits_fail_) return PosixError(EIO, "told to fail");
   proto::Content* content = inode->attr.mutable_content();
   if (content->content_id() != request.content_id() ||
       content->is_inline() != request.drop_inline()) {
@@ -192,11 +228,7 @@ absl::Status FakeMetadata::CommitWrite(const proto::CommitWriteRequest& request,
   }
   if (request.drop_inline() && content->inline_version() != request.inline_version()) {
     // Chunks that were written for the old version must not be seen in later holes.
-    hooks_.remove(content->content_id());
-    const uint64_t version = content->inline_version();
-    NewContent(content);
-    content->set_inline_version(version + 1);
-    Changed(*inode);
+    RenewContent(*inode);
     return PosixError(EAGAIN, "another version of the content");
   }
   if (request.drop_inline()) {

@@ -29,7 +29,8 @@ absl::StatusOr<std::optional<proto::CreateReply>> MakeFile(Core& core,
   proto::CreateReply reply;
   *reply.mutable_attr() = std::move(*inode.mutable_attr());
   reply.set_created(true);
-  CountedOpen open(core.opens, transaction.session(), InodeId(reply.attr().inode_id()),
+  reply.set_sole_writer(request.for_writing());
+  CountedOpen open(core.opens, transaction, InodeId(reply.attr().inode_id()),
                    ModeOf(request.for_writing()));
   WEFT_RETURN_IF_ERROR(open.status());
   WEFT_ASSIGN_OR_RETURN(reply, transaction.Commit(std::move(reply)));
@@ -45,9 +46,8 @@ absl::StatusOr<proto::CreateReply> OpenExisting(Core& core, const proto::CreateR
     // The client did not know the name. The kernel looks it up again and then treats it rightly.
     return PosixError(ESTALE, "the name exists and is not a regular file");
   }
-  return OpenLocked<proto::CreateReply>(
-      core, transaction, std::move(name.inode),
-      {.for_writing = request.for_writing(), .truncate = request.truncate()}, payload);
+  return OpenLocked<proto::CreateReply>(core, transaction, std::move(name.inode),
+                                        {.for_writing = request.for_writing()}, payload);
 }
 
 }  // namespace

@@ -48,6 +48,8 @@ absl::StatusOr<proto::WriteInlineReply> WriteInline(Core& core,
                                                     const proto::WriteInlineRequest& request,
                                                     std::string_view data,
                                                     Transaction& transaction);
+absl::StatusOr<proto::BeginMoveReply> BeginMove(Core& core, const proto::BeginMoveRequest& request,
+                                                Transaction& transaction);
 absl::StatusOr<proto::CommitWriteReply> CommitWrite(Core& core,
                                                     const proto::CommitWriteRequest& request,
                                                     Transaction& transaction);

@@ -21,7 +21,11 @@ absl::StatusOr<proto::WriteInlineReply> WriteInline(Core& core,
   if (!attr->content().is_inline() || attr->content().content_id() != request.content_id()) {
     return PosixError(EAGAIN, "the content is another one now");
   }
-  const uint64_t offset = request.append() ? attr->size_bytes() : request.offset_bytes();
+  if (request.has_inline_version() &&
+      attr->content().inline_version() != request.inline_version()) {
+    return PosixError(EAGAIN, "the inline bytes have changed");
+  }
+  const uint64_t offset = request.offset_bytes();
   const uint64_t limit = attr->content().inline_max_bytes();
   if (offset > limit || data.size() > limit - offset) {
     return PosixError(EFBIG, "the file would grow too big to be inline");

@@ -135,6 +135,16 @@ class TestNamespace {
     return ErrnoOf(namespace_->Close(request).status());
   }
 
+  // The report of kSession; see KeepAliveRequest.
+  std::vector<InodeId> Report(const std::vector<proto::OpenRecord>& opens, uint64_t sequence = 0) {
+    proto::KeepAliveRequest report;
+    report.set_session_id(kSession.value());
+    report.set_reports_opens(true);
+    report.set_opens_sequence(sequence);
+    for (const proto::OpenRecord& open : opens) *report.add_opens() = open;
+    return namespace_->ReportOpens(report);
+  }
+
   absl::StatusOr<proto::Attr> Lookup(InodeId parent, std::string_view name) {
     proto::LookupRequest request;
     request.set_parent_id(parent.value());
