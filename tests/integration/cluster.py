@@ -3,6 +3,7 @@
 Ports are free ones and stay the same over restarts. Everything that is started here ends with this
 process, however that ends (see launcher.py). Every wait polls against a generous deadline.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -128,6 +129,15 @@ class Program:
 
     def signal(self, number):
         self.process.send_signal(number)
+
+    @contextlib.contextmanager
+    def hanging(self):
+        """SIGSTOP for as long as the context lasts: its connections stay open and nobody answers."""
+        self.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
 
     def kill(self):
         """kill -9, and waits until it is gone."""
