@@ -19,7 +19,7 @@ TEST_SECONDS = 900 if SANITIZED else 420
 
 def pytest_configure(config):
     config.addinivalue_line(
-        "markers", "release_only: too slow under a sanitizer, or shows nothing new there")
+        "markers", "release_only: shows nothing under a sanitizer; say why beside the mark")
     # An interrupted run ends like Ctrl-C: fixtures still clean up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not (BIN / "weft").exists():

@@ -9,7 +9,7 @@ import pytest
 from cluster import ROOT, Port, environment, is_mounted, run, wait_for
 from files import write_file
 
-pytestmark = pytest.mark.release_only
+pytestmark = pytest.mark.release_only  # quickstart always runs build/release
 
 
 class Quickstart:
