@@ -42,9 +42,9 @@ def expect_eio(function, *arguments):
     assert error.value.errno == errno.EIO
 
 
-def write_and_sync(fd, data):
-    assert os.pwrite(fd, data, 0) == len(data)
-    os.fsync(fd)
+def rewrite(file, data):
+    assert os.pwrite(file.fileno(), data, 0) == len(data)
+    os.fsync(file.fileno())
 
 
 @pytest.mark.parametrize("hung", ("one", "all"))
@@ -54,32 +54,31 @@ def test_a_hang_longer_than_the_io_timeout(cluster, hung):
     data = seeded_bytes(1, 6 * CHUNK)
     write_file(mount / "before", data)
     mount.remount()
-    fd = os.open(mount / "rewritten", os.O_RDWR | os.O_CREAT)
-    write_and_sync(fd, data)
     victims = list(cluster.storage.values())[:1 if hung == "one" else None]
-    with contextlib.ExitStack() as hangs:
-        for victim in victims:
-            hangs.enter_context(victim.hanging())
-        expect_eio(check_file, mount / "before", data)
-        expect_eio(write_and_sync, fd, seeded_bytes(2, 6 * CHUNK))
-        # What needs only the metadata-server works on.
-        write_file(mount / "small", b"inline")
-        os.rename(mount / "small", mount / "renamed")
-        check_file(mount / "renamed", b"inline")
-        assert sorted(os.listdir(mount.path)) == ["before", "renamed", "rewritten"]
+    with open(mount / "rewritten", "w+b", buffering=0) as file:
+        rewrite(file, data)
+        with contextlib.ExitStack() as hangs:
+            for victim in victims:
+                hangs.enter_context(victim.hanging())
+            expect_eio(check_file, mount / "before", data)
+            expect_eio(rewrite, file, seeded_bytes(2, 6 * CHUNK))
+            # What needs only the metadata-server works on.
+            write_file(mount / "small", b"inline")
+            os.rename(mount / "small", mount / "renamed")
+            check_file(mount / "renamed", b"inline")
+            assert sorted(os.listdir(mount.path)) == ["before", "renamed", "rewritten"]
 
-    def works_again():
-        """The client may notice only with its next try that the server goes on."""
-        try:
-            check_file(mount / "before", data)
-            write_and_sync(fd, data[::-1])
-            return True
-        except OSError as error:
-            assert error.errno == errno.EIO, error
-            return False
+        def works_again():
+            """The client may notice only with its next try that the server goes on."""
+            try:
+                check_file(mount / "before", data)
+                rewrite(file, data[::-1])
+                return True
+            except OSError as error:
+                assert error.errno == errno.EIO, error
+                return False
 
-    wait_for(works_again, "everything works again")
-    os.close(fd)
+        wait_for(works_again, "everything works again")
     mount.remount()
     check_file(mount / "before", data)
     check_file(mount / "rewritten", data[::-1])
