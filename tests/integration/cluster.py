@@ -135,9 +135,15 @@ class Program:
         """SIGSTOP for as long as the context lasts: its connections stay open and nobody answers."""
         self.signal(signal.SIGSTOP)
         try:
+            wait_for(self._is_stopped, f"{self.name} stops")
             yield
         finally:
             self.signal(signal.SIGCONT)
+
+    def _is_stopped(self):
+        """Whether all threads are: on a busy machine some run on for a moment."""
+        stats = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat")
+        return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in stats)
 
     def kill(self):
         """kill -9, and waits until it is gone."""
