@@ -47,7 +47,7 @@ TEST(MountTableTest, TheUppermostCounts) {
 TEST(MountTableTest, ReadsThisMachines) {
   const auto table = ReadMountTable();
   ASSERT_TRUE(table.ok()) << table.status();
-  EXPECT_TRUE(FindMount(*table, "/").has_value());
+  EXPECT_TRUE(FindMount(*table, "/proc").has_value());  // "/" is no mount in a chroot
 }
 
 TEST(MountTableTest, PathsBecomeThoseOfTheTable) {

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <iostream>
 #include <memory>
 #include <optional>
 
@@ -25,6 +26,8 @@ namespace {
 
 // The process writes out for as long as its io_timeout, 1 min by default.
 constexpr std::chrono::milliseconds kMaxWait{30 * 60 * 1000};
+// After so long people are told what is waited for.
+constexpr std::chrono::milliseconds kQuietWait{5'000};
 
 struct UnmountOptions {
   std::string mount_point;
@@ -35,30 +38,44 @@ struct UnmountOptions {
 
 // The process behind a mount.
 struct Server {
+  pid_t pid = 0;
   UniqueFd process;  // a pidfd
   UniqueFd report;
 };
 
 absl::StatusOr<Server> FindServer(const std::string& mount_point) {
   WEFT_ASSIGN_OR_RETURN(const Json about, ReadMountXattr(mount_point, fuse::kMountXattr));
-  const auto pid = static_cast<pid_t>(NumberIn(about, "pid"));
-  Server server;
-  server.process.Reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!server.process.is_open()) return LastError(absl::StrCat("process ", pid, " of the mount"));
+  Server server{.pid = static_cast<pid_t>(NumberIn(about, "pid"))};
+  server.process.Reset(static_cast<int>(::syscall(SYS_pidfd_open, server.pid, 0)));
+  if (!server.process.is_open()) {
+    return LastError(absl::StrCat("process ", server.pid, " of the mount"));
+  }
   WEFT_ASSIGN_OR_RETURN(
       server.report,
-      fuse::OpenExitReport(pid, static_cast<int>(NumberIn(about, "exit_report_fd"))));
+      fuse::OpenExitReport(server.pid, static_cast<int>(NumberIn(about, "exit_report_fd"))));
   return server;
 }
 
-absl::Status WaitForEnd(const Server& server) {
+// False: the process has not ended within `limit`.
+absl::StatusOr<bool> EndsWithin(const Server& server, std::chrono::milliseconds limit) {
   pollfd wait = {.fd = server.process.get(), .events = POLLIN};
   int ready = 0;
   do {
-    ready = ::poll(&wait, 1, static_cast<int>(kMaxWait.count()));
+    ready = ::poll(&wait, 1, static_cast<int>(limit.count()));
   } while (ready < 0 && errno == EINTR);
   if (ready < 0) return LastError("wait for the mount's process");
-  if (ready == 0) return PosixError(ETIMEDOUT, "the mount's process has not ended in half an hour");
+  return ready > 0;
+}
+
+absl::Status WaitForEnd(const Server& server) {
+  WEFT_ASSIGN_OR_RETURN(bool ended, EndsWithin(server, kQuietWait));
+  if (!ended) {
+    std::cerr << "weft: unmounted; waiting for process " << server.pid
+              << " to write out. It cannot end while another mount namespace, as of a container, "
+                 "has the mount, too: `grep -l weft /proc/*/mountinfo`\n";
+    WEFT_ASSIGN_OR_RETURN(ended, EndsWithin(server, kMaxWait));
+  }
+  if (!ended) return PosixError(ETIMEDOUT, "the mount's process has not ended in half an hour");
   return fuse::ReadExitReport(server.report);
 }
 

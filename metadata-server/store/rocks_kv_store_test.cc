@@ -218,6 +218,8 @@ TEST_F(RocksKvStoreTest, RefusesANewerFormat) {
   MakeStore();
   WriteFile("STORE", R"({"kind": "weftfs-metadata-store", "format": 2, "shape": "unknown"})");
   ExpectRefused(EPROTONOSUPPORT, "format 2");
+  WriteFile("STORE", R"({"kind": "weftfs-metadata-store", "format": 4294967297})");
+  ExpectRefused(EPROTONOSUPPORT, "format 4294967297");
 }
 
 TEST_F(RocksKvStoreTest, RefusesADamagedIdentity) {

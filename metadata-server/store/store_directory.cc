@@ -48,10 +48,9 @@ absl::StatusOr<StoreIdentity> Parse(const std::string& path, const std::string& 
   if (!parsed.contains("format") || !parsed["format"].is_number_unsigned()) {
     return Damaged(path, "its file STORE names no format");
   }
-  StoreIdentity identity;
-  identity.format = parsed["format"].get<uint32_t>();
-  if (identity.format > kStoreFormatVersion) {
-    return PosixError(EPROTONOSUPPORT, path + " has format " + std::to_string(identity.format) +
+  const auto format = parsed["format"].get<uint64_t>();
+  if (format > kStoreFormatVersion) {
+    return PosixError(EPROTONOSUPPORT, path + " has format " + std::to_string(format) +
                                            ", and this release knows formats up to " +
                                            std::to_string(kStoreFormatVersion) +
                                            "; run a newer release");
@@ -60,6 +59,8 @@ absl::StatusOr<StoreIdentity> Parse(const std::string& path, const std::string& 
                         parsed.contains("boot_id") && parsed["boot_id"].is_string() &&
                         parsed.contains("durability_id") && parsed["durability_id"].is_string();
   if (!complete) return Damaged(path, "its file STORE lacks a field");
+  StoreIdentity identity;
+  identity.format = static_cast<uint32_t>(format);
   identity.ready = parsed["ready"].get<bool>();
   identity.boot_id = parsed["boot_id"].get<std::string>();
   identity.durability_id = parsed["durability_id"].get<std::string>();

@@ -3,6 +3,7 @@
 Ports are free ones and stay the same over restarts. Everything that is started here ends with this
 process, however that ends (see launcher.py). Every wait polls against a generous deadline.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -128,6 +129,21 @@ class Program:
 
     def signal(self, number):
         self.process.send_signal(number)
+
+    @contextlib.contextmanager
+    def hanging(self):
+        """SIGSTOP for as long as the context lasts: its connections stay open and nobody answers."""
+        self.signal(signal.SIGSTOP)
+        try:
+            wait_for(self._is_stopped, f"{self.name} stops")
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
+
+    def _is_stopped(self):
+        """Whether all threads are: on a busy machine some run on for a moment."""
+        stats = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat")
+        return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in stats)
 
     def kill(self):
         """kill -9, and waits until it is gone."""

@@ -1,5 +1,6 @@
 """Fixtures of the integration tests, and what happens to a test that fails or hangs."""
 import faulthandler
+import os
 import pathlib
 import random
 import shutil
@@ -18,7 +19,7 @@ TEST_SECONDS = 900 if SANITIZED else 420
 
 def pytest_configure(config):
     config.addinivalue_line(
-        "markers", "release_only: too slow under a sanitizer, or shows nothing new there")
+        "markers", "release_only: shows nothing under a sanitizer; say why beside the mark")
     # An interrupted run ends like Ctrl-C: fixtures still clean up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not (BIN / "weft").exists():
@@ -128,9 +129,13 @@ def home(mount_a, request):
 
 
 @pytest.fixture
-def rng(request):
-    """Random numbers; the seed is printed where the test fails. WEFT_SEED repeats a run."""
-    import os
-    seed = int(os.environ.get("WEFT_SEED") or random.SystemRandom().randrange(1 << 32))
-    print(f"WEFT_SEED={seed}")
+def seed():
+    """Of random numbers; it is printed where the test fails. WEFT_SEED repeats a run."""
+    number = int(os.environ.get("WEFT_SEED") or random.SystemRandom().randrange(1 << 32))
+    print(f"WEFT_SEED={number}")
+    return number
+
+
+@pytest.fixture
+def rng(seed):
     return random.Random(seed)

@@ -9,6 +9,7 @@ import pytest
 from cluster import BLOCK, CHUNK, INLINE_MAX, MIB, SANITIZED, run, wait_for
 from files import (EDGE_SIZES, check_file, check_file_soon, check_same_tree, copy_some, read_file,
                    seeded_bytes, write_file)
+from model_file import ModelFile, punch_hole
 
 
 def test_every_size_survives_a_remount(home, mount_a):
@@ -32,102 +33,13 @@ def test_copy_and_compare_a_tree(home, mount_a, scratch):
     assert os.listdir(home) == []
 
 
-class ModelFile:
-    """A file and what must be in it, changed and compared at random."""
-
-    LIMIT = 5 * CHUNK + 12345
-
-    def __init__(self, path, rng):
-        self.path, self.rng, self.model = path, rng, bytearray()
-        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-
-    def near_boundary(self):
-        """An offset or size: often just around a boundary."""
-        if self.rng.random() < 0.3:
-            return self.rng.randrange(self.LIMIT)
-        edge = self.rng.choice(
-            (0, BLOCK, INLINE_MAX, 64 * 1024, CHUNK, 2 * CHUNK, 4 * CHUNK, len(self.model)))
-        return max(0, min(self.LIMIT, edge + self.rng.choice((-BLOCK, -5, -1, 0, 1, 5, BLOCK))))
-
-    def length(self):
-        return self.rng.choice((1, 7, BLOCK - 1, BLOCK, BLOCK + 1, INLINE_MAX, 100_000,
-                                CHUNK, CHUNK + 1, 2 * CHUNK + 77))
-
-    def write(self):
-        offset, data = self.near_boundary(), self.rng.randbytes(self.length())
-        data = data[:max(1, self.LIMIT + CHUNK - offset)]
-        assert os.pwrite(self.fd, data, offset) == len(data)
-        if len(self.model) < offset:
-            self.model.extend(bytes(offset - len(self.model)))
-        self.model[offset:offset + len(data)] = data
-
-    def read(self):
-        offset, length = self.near_boundary(), self.length()
-        got = os.pread(self.fd, length, offset)
-        assert got == self.model[offset:offset + length], f"read of {length} at {offset}"
-
-    def truncate(self):
-        size = self.near_boundary()
-        os.ftruncate(self.fd, size)
-        del self.model[size:]
-        self.model.extend(bytes(size - len(self.model)))
-
-    def append(self):
-        data = self.rng.randbytes(self.length())
-        fd = os.open(self.path, os.O_WRONLY | os.O_APPEND)
-        assert os.write(fd, data) == len(data)
-        os.close(fd)
-        self.model.extend(data)
-
-    def punch(self):
-        offset, length = self.near_boundary(), self.length()
-        punch_hole(self.fd, offset, length)
-        end = min(offset + length, len(self.model))
-        if offset < end:
-            self.model[offset:end] = bytes(end - offset)
-
-    def sync(self):
-        os.fsync(self.fd)
-
-    def reopen(self):
-        os.close(self.fd)
-        self.fd = os.open(self.path, os.O_RDWR)
-
-    def truncate_at_open(self):
-        os.close(self.fd)
-        self.fd = os.open(self.path, os.O_RDWR | os.O_TRUNC)
-        self.model.clear()
-
-    def check(self):
-        assert os.fstat(self.fd).st_size == len(self.model)
-        check_file(self.path, bytes(self.model))
-
-    def close(self):
-        os.close(self.fd)
-
-
-def punch_hole(fd, offset, length):
-    import ctypes
-    libc = ctypes.CDLL(None, use_errno=True)
-    keep_size_and_punch = 1 | 2
-    if libc.fallocate64(fd, keep_size_and_punch, ctypes.c_int64(offset), ctypes.c_int64(length)):
-        raise OSError(ctypes.get_errno(), "fallocate")
-
-
 @pytest.mark.parametrize("number", range(4))
 def test_random_access_agrees_with_a_model(home, mount_a, rng, number):
     file = ModelFile(home / "model", rng)
-    actions = [file.write, file.read, file.truncate, file.append, file.punch, file.sync, file.reopen,
-               file.truncate_at_open]
-    weights = [30, 30, 8, 6, 5, 4, 5, 2]
     for step in range(60 if SANITIZED else 250):
-        action = rng.choices(actions, weights)[0]
-        try:
-            action()
-            if step % 20 == 19:
-                file.check()
-        except Exception as error:
-            raise AssertionError(f"step {step}, {action.__name__}: {error}") from error
+        file.step()
+        if step % 20 == 19:
+            file.check()
     file.check()
     file.close()
     mount_a.remount()

@@ -1,7 +1,10 @@
 """Directories with many entries, and directories that change while they are read."""
 import os
 
+import pytest
+
 from cluster import SANITIZED
+from empty_files import steps
 from files import write_file
 
 MANY = 2_000 if SANITIZED else 20_000
@@ -76,3 +79,11 @@ def test_deep_tree(home):
     while parent != home:
         assert os.stat(parent / "..").st_ino == os.stat(parent.parent).st_ino
         parent = parent.parent
+
+
+@pytest.mark.release_only  # a sanitizer's own memory hides ours
+def test_memory_for_many_files_is_bounded(make_cluster):
+    """100,000 files in one directory: neither the metadata-server nor the client keeps them all."""
+    cluster = make_cluster(nodes=1).start()
+    for step in steps(cluster, cluster.mount(), 100_000):
+        assert step.worst_mib < 500, step

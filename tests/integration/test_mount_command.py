@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from cluster import BIN, Program, is_mounted, run, wait_for
+from cluster import BIN, DEADLINE, Program, environment, is_mounted, run, wait_for
 from files import check_file, write_file
 
 
@@ -105,3 +105,20 @@ def test_sigterm_unmounts(shared, place):
     write_file(place / "sigterm", b"1")
     program.stop()
     assert not is_mounted(place)
+
+
+def test_unmount_says_what_it_waits_for(shared, place):
+    """A mount that another mount namespace keeps: a message instead of a silent wait."""
+    run(BIN / "weft", "mount", shared.server, place)
+    keeper = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sleep",
+                               str(DEADLINE)])
+    try:
+        wait_for(lambda: os.readlink(f"/proc/{keeper.pid}/exe").endswith("sleep"), "the namespace")
+        unmount = subprocess.Popen([BIN / "weft", "unmount", place], env=environment(),
+                                   stderr=subprocess.PIPE, text=True)
+        assert "another mount namespace" in unmount.stderr.readline()
+    finally:
+        keeper.kill()
+        keeper.wait()
+    assert unmount.communicate(timeout=DEADLINE) == (None, "")
+    assert unmount.returncode == 0

@@ -1,5 +1,7 @@
 """deploy/quickstart: start, start again, revive what died, stop, clean. With ports and a directory of its
 own, so that it touches nobody's quickstart."""
+import contextlib
+import fcntl
 import os
 import signal
 import subprocess
@@ -9,7 +11,7 @@ import pytest
 from cluster import ROOT, Port, environment, is_mounted, run, wait_for
 from files import write_file
 
-pytestmark = pytest.mark.release_only
+pytestmark = pytest.mark.release_only  # quickstart always runs build/release
 
 
 class Quickstart:
@@ -53,6 +55,16 @@ def free_port_base():
             for port in ports:
                 port.release()
     raise AssertionError("no free range of ports")
+
+
+@contextlib.contextmanager
+def locked(path):
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 @pytest.fixture
@@ -111,6 +123,17 @@ def test_pids_of_others_are_left_alone(quickstart):
             assert sleeper.poll() is None
         finally:
             sleeper.kill()
+
+
+def test_clean_refuses_data_in_use(quickstart):
+    """A daemon that quickstart cannot see, as one that another container has started."""
+    quickstart("start")
+    for place in ("metadata", "storage-2/lock"):
+        quickstart("stop")
+        with locked(quickstart.run / "data" / place):
+            assert quickstart("clean", check=False).returncode != 0
+        quickstart("start")
+        assert quickstart("status").returncode == 0
 
 
 def test_clean_refuses_what_it_did_not_make(quickstart):

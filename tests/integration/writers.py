@@ -4,6 +4,7 @@ import threading
 
 from cluster import CHUNK, INLINE_MAX, wait_for
 from files import check_file, seeded_bytes, write_file
+from model_file import ModelFile
 
 
 class Writers:
@@ -74,3 +75,43 @@ class Writers:
             check_file(directory / name, seeded_bytes(seed, size))
         for name, model in self.models.items():
             check_file(directory / name, model)
+
+
+class Changer:
+    """A thread that changes one file at random and compares what it reads; see ModelFile."""
+
+    def __init__(self, path, rng):
+        self.file = ModelFile(path, rng)
+        self.error = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self):
+        try:
+            while not self._stopping.is_set():
+                self.file.step()
+            self.file.sync()
+            self.file.check()
+        except Exception as error:  # reported by stop()
+            self.error = error
+
+    def done(self):
+        return self.file.steps
+
+    def wait_progress(self, steps=20):
+        """Until it has done that many more steps."""
+        goal = self.done() + steps
+        wait_for(lambda: self.done() >= goal or self.error, f"{steps} more steps")
+        assert self.error is None, self.error
+
+    def stop(self):
+        self._stopping.set()
+        self._thread.join()
+        try:
+            self.file.close()
+        finally:
+            assert self.error is None, self.error
+
+    def check(self, directory):
+        check_file(directory / self.file.path.name, bytes(self.file.model))
