@@ -10,11 +10,13 @@
 #include "common/status.h"
 #include "common/uuid.h"
 #include "common/version.h"
+#include "metadata-server/service/lock_listing.h"
 
 namespace weft::metadata {
 namespace {
 
 constexpr std::chrono::milliseconds kUpkeepInterval{500};
+constexpr std::chrono::milliseconds kTellTimeout{1'000};
 
 }  // namespace
 
@@ -76,6 +78,13 @@ absl::Status Server::OpenParts() {
   }
   WEFT_ASSIGN_OR_RETURN(sessions_,
                         SessionTable::Load(std::move(sessions), store_.get(), &SystemClock()));
+
+  SessionLocks::Options locks;
+  locks.awaited = sessions_->AllIds();
+  locks.on_granted = [this](SessionId session, uint64_t wait_id) {
+    lock_notifier_.Add(session, wait_id);
+  };
+  locks_ = std::make_unique<SessionLocks>(std::move(locks), &SystemClock());
   return absl::OkStatus();
 }
 
@@ -83,6 +92,9 @@ absl::Status Server::Listen() {
   ControlServer::Options control;
   control.listen_address = options_.control_listen;
   control.fill_status = [this](proto::GetStatusReply* reply) { FillStatus(reply); };
+  control.list_locks = [this](const proto::ListLocksRequest& request) {
+    return ListLocks(request, *locks_, *sessions_, *namespace_, SystemClock());
+  };
   WEFT_ASSIGN_OR_RETURN(control_, ControlServer::Start(std::move(control), membership_.get()));
 
   ServerFacts facts;
@@ -91,7 +103,7 @@ absl::Status Server::Listen() {
   facts.session_ttl = options_.session_ttl;
   facts.control_address = [control = control_.get()] { return control->address(); };
   handler_ = std::make_unique<MetadataHandler>(std::move(facts), namespace_.get(), sessions_.get(),
-                                               store_.get(), membership_.get());
+                                               locks_.get(), store_.get(), membership_.get());
 
   wire::ServerOptions wire;
   wire.listen_address = options_.listen;
@@ -106,7 +118,20 @@ absl::Status Server::Listen() {
 absl::Status Server::EndSession(SessionId session, bool expired) {
   // Its writes must be refused before what it held goes to others.
   if (expired) WEFT_RETURN_IF_ERROR(membership_->FenceSessions({session}));
-  return namespace_->EndSession(session);
+  // The sizes of what it wrote are settled before somebody else gets its locks.
+  WEFT_RETURN_IF_ERROR(namespace_->EndSession(session));
+  locks_->EndSession(session);
+  return absl::OkStatus();
+}
+
+void Server::TellGranted(SessionId session, const proto::LockGrantedRequest& request) {
+  const std::string peer = sessions_->ClientUuidOf(session);
+  if (peer.empty()) return;
+  proto::LockGrantedReply reply;
+  const absl::Status status =
+      wire_->CallPeer(peer, proto::LOCK_GRANTED, request, &reply, kTellTimeout);
+  if (!status.ok())
+    spdlog::debug("session {} was not told: {}", session.value(), MessageOf(status));
 }
 
 void Server::FillStatus(proto::GetStatusReply* reply) const {
@@ -133,6 +158,9 @@ void Server::FillStatus(proto::GetStatusReply* reply) const {
 void Server::StartUpkeep() {
   const auto interval = std::min({kUpkeepInterval, options_.session_ttl / 5, options_.heartbeat});
   map_notifier_ = std::make_unique<MapNotifier>(&membership_->publisher(), wire_.get());
+  lock_notifier_.Start([this](SessionId session, const proto::LockGrantedRequest& request) {
+    TellGranted(session, request);
+  });
   watch_ = std::make_unique<Periodic>(interval, [this] { Watch(); });
   session_upkeep_ = std::make_unique<Periodic>(interval, [this] { sessions_->EndRefused(); });
   namespace_upkeep_ = std::make_unique<Periodic>(interval, [this] {
@@ -165,6 +193,7 @@ void Server::Stop() {
   session_upkeep_.reset();
   watch_.reset();
   map_notifier_.reset();
+  lock_notifier_.Stop();
   if (wire_ != nullptr) wire_->Stop();
   if (control_ != nullptr) control_->Stop();
   if (store_ == nullptr) return;

@@ -15,8 +15,10 @@
 #include "metadata-server/periodic.h"
 #include "metadata-server/reclaim/reclaimer.h"
 #include "metadata-server/service/control_services.h"
+#include "metadata-server/service/lock_notifier.h"
 #include "metadata-server/service/map_notifier.h"
 #include "metadata-server/service/metadata_handler.h"
+#include "metadata-server/sessions/session_locks.h"
 #include "metadata-server/sessions/session_table.h"
 #include "metadata-server/store/kv_store.h"
 
@@ -45,6 +47,8 @@ class Server {
   [[nodiscard]] absl::Status OpenParts();
   [[nodiscard]] absl::Status Listen();
   [[nodiscard]] absl::Status EndSession(SessionId session, bool expired);
+  // The client of a session, over its callback connection.
+  void TellGranted(SessionId session, const proto::LockGrantedRequest& request);
   void FillStatus(proto::GetStatusReply* reply) const;
   void StartUpkeep();
   // Looks who is silent. Must never wait for a storage-server.
@@ -61,6 +65,8 @@ class Server {
   std::unique_ptr<Reclaimer> reclaimer_;
   std::unique_ptr<Namespace> namespace_;
   std::unique_ptr<SessionTable> sessions_;
+  LockNotifier lock_notifier_;
+  std::unique_ptr<SessionLocks> locks_;
   std::unique_ptr<MetadataHandler> handler_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<wire::Server> wire_;

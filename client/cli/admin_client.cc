@@ -106,6 +106,16 @@ absl::StatusOr<proto::Node> AdminClient::AddNode(std::string_view name) {
   return reply.node();
 }
 
+absl::StatusOr<proto::ListLocksReply> AdminClient::ListLocks(
+    const proto::ListLocksRequest& request) {
+  grpc::ClientContext context;
+  SetDeadline(&context);
+  proto::ListLocksReply reply;
+  const absl::Status status = FromGrpc(stub_->admin->ListLocks(&context, request, &reply));
+  if (!status.ok()) return Annotate(status, "ask " + server_ + " for its locks");
+  return reply;
+}
+
 absl::StatusOr<proto::GetStatusReply> GetClusterStatus(const std::string& server) {
   WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<AdminClient> client, AdminClient::Connect(server));
   return client->GetStatus();

@@ -36,6 +36,8 @@ class AdminClient {
 
   [[nodiscard]] absl::StatusOr<proto::GetStatusReply> GetStatus();
   [[nodiscard]] absl::StatusOr<proto::Node> AddNode(std::string_view name);
+  [[nodiscard]] absl::StatusOr<proto::ListLocksReply> ListLocks(
+      const proto::ListLocksRequest& request);
 
  private:
   struct Stub;  // hides gRPC

@@ -48,6 +48,7 @@ TEST(CliTest, EveryCommandHasHelpWithExamples) {
                                              {"target", "list"},
                                              {"df"},
                                              {"info"},
+                                             {"locks"},
                                              {"layout", "get"},
                                              {"layout", "set"},
                                              {"bench"},
@@ -88,6 +89,7 @@ TEST(CliTest, AServerThatIsNotThereIsNamed) {
 TEST(CliTest, PathsThatAreNotOnAMountAreTold) {
   for (const std::vector<std::string>& words :
        std::vector<std::vector<std::string>>{{"info", "/proc/self/status"},
+                                             {"locks", "/proc/self/status"},
                                              {"layout", "get", "/proc"},
                                              {"layout", "set", "/proc", "--width", "3"}}) {
     const Result result = Weft(words);
@@ -136,6 +138,8 @@ std::string Complete(const std::vector<std::string>& words) {
 
 TEST(CliTest, BashCompletesCommandsAndOptions) {
   EXPECT_EQ(Complete({"weft", "un"}), "unmount\n");
+  EXPECT_EQ(Complete({"weft", "lo"}), "locks\n");
+  EXPECT_EQ(Complete({"weft", "locks", "--js"}), "--json\n");
   EXPECT_EQ(Complete({"weft", "node", "a"}), "add\n");
   EXPECT_EQ(Complete({"weft", "node", "list", "--se"}), "--server\n");
   EXPECT_EQ(Complete({"weft", "--json", "layout", "set", "/mnt", "--ch"}), "--chunk-size\n");

@@ -102,6 +102,16 @@ Option Text(std::string name, std::string help, std::string* value) {
           }};
 }
 
+Option Locks(std::string name, std::string help, fuse::LockScope* value) {
+  return {name, std::move(help), "cluster", [name, value](std::string_view text) -> absl::Status {
+            if (text != "cluster" && text != "local") {
+              return BadValue(name, text, "cluster or local");
+            }
+            *value = text == "local" ? fuse::LockScope::kLocal : fuse::LockScope::kCluster;
+            return absl::OkStatus();
+          }};
+}
+
 std::vector<Option> OwnOptions(MountSettings* settings) {
   client::VfsOptions& vfs = settings->mount.vfs;
   fuse::SessionOptions& session = settings->mount.session;
@@ -128,6 +138,8 @@ std::vector<Option> OwnOptions(MountSettings* settings) {
       Number("io_threads", "threads that send and read ahead", kMaxThreads, &vfs.io_threads),
       Number("fuse_threads", "threads that serve the kernel, at most", kMaxThreads,
              &session.max_threads),
+      Locks("locks", "who keeps flock and fcntl locks: the cluster, or this mount (local)",
+            &settings->mount.locks),
       Text("log_file", "where to log; none: stderr, or a file below /var/log/weft",
            &settings->log.file),
       Text("log_level", "trace, debug, info, warn, error or off", &settings->log.level),

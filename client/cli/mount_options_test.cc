@@ -42,7 +42,7 @@ TEST(MountOptionsTest, OwnOptionsHaveValues) {
   const absl::Status status = Read(
       "io_timeout=90s,attr_timeout=1.5,entry_timeout=250ms,negative_timeout=0,"
       "write_buffer=1GiB,read_ahead=0,kernel_read_ahead=1M,fuse_threads=8,"
-      "log_file=/tmp/log,log_level=debug",
+      "log_file=/tmp/log,log_level=debug,locks=local",
       &settings);
   ASSERT_TRUE(status.ok()) << status;
   using std::chrono::milliseconds;
@@ -54,6 +54,7 @@ TEST(MountOptionsTest, OwnOptionsHaveValues) {
   EXPECT_EQ(settings.mount.vfs.read_ahead_bytes, 0u);
   EXPECT_EQ(settings.mount.session.kernel_read_ahead_bytes, uint64_t{1} << 20);
   EXPECT_EQ(settings.mount.session.max_threads, 8u);
+  EXPECT_EQ(settings.mount.locks, fuse::LockScope::kLocal);
   EXPECT_EQ(settings.log.file, "/tmp/log");
   EXPECT_EQ(settings.log.level, "debug");
 }
@@ -70,6 +71,7 @@ TEST(MountOptionsTest, MistakesAreNamed) {
                                                         {"write_buffer=64MB", "64MB"},
                                                         {"kernel_read_ahead=2GiB", "1GiB"},
                                                         {"fuse_threads=0", "fuse_threads"},
+                                                        {"locks=none", "cluster or local"},
                                                         {"fuse_threads=5000", "1024"},
                                                         {"remount", "remount"},
                                                         {"ro=1", "ro=1"}}) {

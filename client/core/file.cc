@@ -68,7 +68,7 @@ bool File::Adopt(const proto::Attr& attr, Origin origin,
     } else if (new_era || inline_.version() != attr.content().inline_version()) {
       inline_.Forget();
     }
-    if (others) changed_by_others_ = true;
+    if (others) changed_by_others_ = kernel_is_old_ = true;
   }
   if (others) {
     read_ahead_.DropAll();
@@ -123,6 +123,26 @@ void File::TransferInlineLocked() {
   inline_.DropDirty();
 }
 
+absl::StatusOr<bool> File::Revalidate() {
+  WEFT_ASSIGN_OR_RETURN(const auto reply, mount_->metadata->GetAttr(inode_));
+  bool changed = false;
+  {
+    // By the number of changes: others may have set size and times to what they were.
+    MutexLock lock(&mutex_);
+    changed = reply.attr().change() != attr_.change();
+    if (changed) changed_by_others_ = kernel_is_old_ = true;
+  }
+  Adopt(reply.attr(), Origin::kServer);
+  if (changed) read_ahead_.DropAll();
+  MutexLock lock(&mutex_);
+  return kernel_is_old_;
+}
+
+void File::KernelDropped() {
+  MutexLock lock(&mutex_);
+  changed_by_others_ = kernel_is_old_ = false;
+}
+
 proto::Attr File::server_attr() const {
   MutexLock lock(&mutex_);
   return attr_;
@@ -151,6 +171,7 @@ uint64_t File::Size() const {
 void File::SetNew() {
   MutexLock lock(&mutex_);
   sync_all_ = false;
+  kernel_is_old_ = false;
 }
 
 void File::SetOwnContent(uint64_t content_id) {

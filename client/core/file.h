@@ -83,6 +83,11 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   // As the server said last, and with the size and times of what this mount has written since.
   [[nodiscard]] proto::Attr server_attr() const WEFT_EXCLUDES(mutex_);
   [[nodiscard]] proto::Attr attr() const WEFT_EXCLUDES(mutex_);
+  // Asks the server, and forgets what others have changed. True where the kernel's pages and
+  // attributes may be older than the answer, until KernelDropped.
+  absl::StatusOr<bool> Revalidate() WEFT_EXCLUDES(mutex_);
+  // The kernel is about to drop all that it has of the file.
+  void KernelDropped() WEFT_EXCLUDES(mutex_);
   // This mount has just created it: nobody wrote to it before.
   void SetNew() WEFT_EXCLUDES(mutex_);
   // After CountOpen for writing: other mounts write no chunks of this content while it is inline
@@ -250,6 +255,8 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   bool watched_ WEFT_GUARDED_BY(mutex_) = false;
   bool committing_ WEFT_GUARDED_BY(mutex_) = false;  // behind, by the pool
   bool changed_by_others_ WEFT_GUARDED_BY(mutex_) = false;
+  // What the kernel has may be older than attr_: an open refreshes its pages, not its attributes.
+  bool kernel_is_old_ WEFT_GUARDED_BY(mutex_) = true;
   bool lost_ WEFT_GUARDED_BY(mutex_) = false;
   bool cutting_ WEFT_GUARDED_BY(mutex_) = false;          // to zero, by this mount
   uint64_t own_content_id_ WEFT_GUARDED_BY(mutex_) = 0;   // see SetOwnContent; or BeginMove's

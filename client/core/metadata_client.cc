@@ -271,6 +271,22 @@ absl::StatusOr<proto::SyncReply> MetadataClient::Sync() {
   return Ask<proto::SyncReply>(proto::SYNC, proto::SyncRequest());
 }
 
+absl::StatusOr<proto::GetLockReply> MetadataClient::GetLock(proto::GetLockRequest request) {
+  request.set_session_id(session().value());
+  return Ask<proto::GetLockReply>(proto::GET_LOCK, request);
+}
+absl::StatusOr<proto::SetLockReply> MetadataClient::SetLock(proto::SetLockRequest request) {
+  return Change<proto::SetLockReply>(proto::SET_LOCK, {}, std::move(request));
+}
+absl::StatusOr<proto::CancelLockReply> MetadataClient::CancelLock(
+    proto::CancelLockRequest request) {
+  return Change<proto::CancelLockReply>(proto::CANCEL_LOCK, {}, std::move(request));
+}
+absl::StatusOr<proto::ReleaseLocksReply> MetadataClient::ReleaseLocks(
+    proto::ReleaseLocksRequest request) {
+  return Change<proto::ReleaseLocksReply>(proto::RELEASE_LOCKS, {}, std::move(request));
+}
+
 absl::StatusOr<proto::StatFsReply> MetadataClient::StatFs() {
   return Ask<proto::StatFsReply>(proto::STAT_FS, proto::StatFsRequest());
 }

@@ -76,6 +76,11 @@ class MetadataClient {
   Or<proto::CommitWriteReply> CommitWrite(proto::CommitWriteRequest request);
   Or<proto::SyncReply> Sync();
 
+  Or<proto::GetLockReply> GetLock(proto::GetLockRequest request);
+  Or<proto::SetLockReply> SetLock(proto::SetLockRequest request);
+  Or<proto::CancelLockReply> CancelLock(proto::CancelLockRequest request);
+  Or<proto::ReleaseLocksReply> ReleaseLocks(proto::ReleaseLocksRequest request);
+
   Or<proto::StatFsReply> StatFs();
   Or<proto::GetXattrReply> GetXattr(const proto::GetXattrRequest& request);
   Or<proto::SetXattrReply> SetXattr(Caller caller, proto::SetXattrRequest request);

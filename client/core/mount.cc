@@ -42,6 +42,8 @@ MountedVfs::MountedVfs(VfsOptions options)
       calls_(&maps_, &storage_channels_, &timeout_),
       chunk_io_(&calls_, [this] { return metadata_.session(); }),
       files_(&file_mount_),
+      locks_(&metadata_,
+             [this](HandleId handle, LockDone done) { LockTaken(handle, std::move(done)); }),
       pool_(std::make_unique<IoPool>(options_.io_threads)),
       flusher_(std::make_unique<Flusher>()) {
   file_mount_.metadata = &metadata_;
@@ -94,7 +96,15 @@ absl::Status MountedVfs::Start() {
 Session::Hooks MountedVfs::MakeHooks() {
   Session::Hooks hooks;
   hooks.map_epoch = [this](MapEpoch epoch) { WantMap(epoch); };
+  hooks.locks = [this](uint64_t server_start) { return locks_.held().Report(server_start); };
+  hooks.lock_granted = [this](const proto::LockGrantedRequest& request) {
+    locks_.OnGranted(request);
+  };
+  hooks.locks_lost = [this](const std::vector<proto::FileLock>& locks) {
+    LocksLost(locks_.held().Lost(locks));
+  };
   hooks.lost = [this] {
+    LocksLost(locks_.held().SessionLost(metadata_.session()));
     for (const auto& file : files_.All()) file->SessionLost();
   };
   hooks.inodes_lost = [this](const std::vector<uint64_t>& inodes) {
@@ -139,6 +149,7 @@ absl::Status MountedVfs::Close() {
     handle->file->GiveUp();
   }
   handles.clear();
+  locks_.Stop();
   flusher_->Stop();
   if (session_ != nullptr) session_->Stop();  // it submits to the pool
   pool_.reset();                              // what is left in it uses the session

@@ -110,6 +110,7 @@ absl::StatusOr<ReadBytes> MountedVfs::Read(HandleId handle, uint64_t offset_byte
                                            size_t length_bytes) {
   const IoTimeout::Call call(timeout_);
   WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
+  WEFT_RETURN_IF_ERROR(open->CheckLocks());
   return open->file->Read(&open->stream, offset_bytes, length_bytes);
 }
 
@@ -117,6 +118,7 @@ absl::Status MountedVfs::Write(HandleId handle, uint64_t offset_bytes,
                                std::span<const std::byte> data, bool append) {
   WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
   if (!open->flags.write) return PosixError(EBADF, "the file is not open for writing");
+  WEFT_RETURN_IF_ERROR(open->CheckLocks());
   return open->file->Write(offset_bytes, data, append);
 }
 
@@ -161,6 +163,7 @@ absl::Status MountedVfs::Release(HandleId handle) {
   File& file = *open->file;
   const bool for_writing = open->flags.write;
   const absl::Status status = Told(*open, for_writing ? file.Flush() : absl::OkStatus());
+  locks_.CloseHandle(handle);  // what was written is where others look for it
   if (!status.ok()) {
     spdlog::error("inode {}: closed with an error: {}", file.inode().value(), MessageOf(status));
   }
@@ -193,6 +196,7 @@ absl::Status MountedVfs::Fallocate(HandleId handle, int mode, uint64_t offset_by
   const IoTimeout::Call call(timeout_);
   WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
   if (!open->flags.write) return PosixError(EBADF, "the file is not open for writing");
+  WEFT_RETURN_IF_ERROR(open->CheckLocks());
   return open->file->Fallocate(mode, offset_bytes, length_bytes);
 }
 

@@ -1,10 +1,12 @@
 // The Vfs of one mount: wires the parts of client/core together and translates its calls to theirs.
 // mount.cc starts and ends it, mounted_names.cc has the calls on names and attributes,
-// mounted_files.cc those on open files. Thread-safe.
+// mounted_files.cc those on open files, mounted_locks.cc those on locks. Thread-safe.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
 
+#include <atomic>
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,12 +21,14 @@
 #include "client/core/invalidator.h"
 #include "client/core/io_pool.h"
 #include "client/core/io_timeout.h"
+#include "client/core/lock_client.h"
 #include "client/core/map_cache.h"
 #include "client/core/memory_budget.h"
 #include "client/core/metadata_client.h"
 #include "client/core/session.h"
 #include "client/core/vfs.h"
 #include "common/mutex.h"
+#include "common/status.h"
 #include "common/wire/channel.h"
 
 namespace weft::client {
@@ -70,6 +74,11 @@ class MountedVfs final : public Vfs {
   absl::Status Fallocate(HandleId handle, int mode, uint64_t offset_bytes,
                          uint64_t length_bytes) override;
 
+  absl::StatusOr<proto::FileLock> GetLock(HandleId handle, proto::FileLock lock) override;
+  uint64_t SetLock(HandleId handle, proto::FileLock lock, LockWait wait, LockDone done) override;
+  void InterruptLock(uint64_t number) override;
+  void CloseLocks(HandleId handle, uint64_t owner) override;
+
   absl::StatusOr<proto::StatFsReply> StatFs() override;
   absl::StatusOr<std::string> GetXattr(InodeId inode, std::string_view name) override;
   absl::Status SetXattr(Caller caller, InodeId inode, std::string_view name, std::string_view value,
@@ -92,6 +101,13 @@ class MountedVfs final : public Vfs {
     StreamDetector stream;
     Mutex mutex;
     uint64_t errors_seen WEFT_GUARDED_BY(mutex) = 0;
+    std::atomic<bool> lock_is_lost = false;  // one that was taken through this handle
+
+    // EIO: the bytes are not the caller's alone any more, as it thinks.
+    [[nodiscard]] absl::Status CheckLocks() const {
+      if (!lock_is_lost) return absl::OkStatus();
+      return PosixError(EIO, "a lock on the file was lost with the session");
+    }
   };
 
   [[nodiscard]] wire::Identity MakeIdentity();
@@ -109,6 +125,9 @@ class MountedVfs final : public Vfs {
   // first.
   absl::Status Told(Handle& handle, const absl::Status& result);
   absl::Status CloseInode(File& file, bool for_writing);
+  // A lock was set: lets the file be seen as it is now, and then calls `done`.
+  void LockTaken(HandleId handle, LockDone done);
+  void LocksLost(const std::vector<HandleId>& handles) WEFT_EXCLUDES(mutex_);
 
   const VfsOptions options_;
   const std::string uuid_;
@@ -135,6 +154,7 @@ class MountedVfs final : public Vfs {
   FileTable files_;
   SeenFiles seen_;
   Invalidator invalidator_;
+  LockClient locks_;
   std::unique_ptr<IoPool> pool_;
   std::unique_ptr<Flusher> flusher_;
   std::unique_ptr<Session> session_;

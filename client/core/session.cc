@@ -104,6 +104,7 @@ void Session::Start(Hooks hooks) {
 }
 
 absl::Status Session::OnCallback(uint16_t method, std::string_view message, std::string* reply) {
+  if (method == proto::LOCK_GRANTED) return OnLockGranted(message, reply);
   if (method != proto::MAP_CHANGED) {
     return PosixError(EOPNOTSUPP, "callback " + std::to_string(method) + " is not known");
   }
@@ -113,6 +114,16 @@ absl::Status Session::OnCallback(uint16_t method, std::string_view message, std:
   }
   hooks_.map_epoch(MapEpoch(request.map_epoch()));
   proto::MapChangedReply().SerializeToString(reply);
+  return absl::OkStatus();
+}
+
+absl::Status Session::OnLockGranted(std::string_view message, std::string* reply) {
+  proto::LockGrantedRequest request;
+  if (!request.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
+    return PosixError(EPROTO, "malformed LockGrantedRequest");
+  }
+  hooks_.lock_granted(request);
+  proto::LockGrantedReply().SerializeToString(reply);
   return absl::OkStatus();
 }
 
@@ -160,6 +171,7 @@ absl::Status Session::KeepAlive() {
   auto reply = CallKeepAlive(request);
   if (reply.ok() && reply->server_start() != request.known_server_start()) {
     metadata_->opens().Report(SessionId(request.session_id()), &request);
+    *request.mutable_lock_report() = hooks_.locks(reply->server_start());
     reply = CallKeepAlive(request);
     if (reply.ok()) {
       if (request.known_server_start() != 0) {
@@ -171,6 +183,7 @@ absl::Status Session::KeepAlive() {
         if (id_.value() == request.session_id()) server_start_ = reply->server_start();
       }
       hooks_.inodes_lost({reply->lost_inodes().begin(), reply->lost_inodes().end()});
+      hooks_.locks_lost({reply->lost_locks().begin(), reply->lost_locks().end()});
     }
   }
   if (!reply.ok() && ErrnoOf(reply.status()) == ESHUTDOWN) {

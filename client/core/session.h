@@ -33,6 +33,10 @@ class Session {
     std::function<void(MapEpoch epoch)> map_epoch;  // the server has a map of this epoch
     std::function<void()> lost;  // the session ended: what was not written out is lost
     std::function<void(const std::vector<uint64_t>& inodes)> inodes_lost;  // open, but gone
+    // The locks that are held, for a server that started then.
+    std::function<proto::LockReport(uint64_t server_start)> locks;
+    std::function<void(const std::vector<proto::FileLock>& locks)> locks_lost;
+    std::function<void(const proto::LockGrantedRequest& request)> lock_granted;
   };
   struct Options {
     wire::ChannelOptions server;
@@ -69,6 +73,7 @@ class Session {
   absl::Status KeepAlive() WEFT_EXCLUDES(mutex_);
   absl::StatusOr<proto::KeepAliveReply> CallKeepAlive(const proto::KeepAliveRequest& request);
   absl::Status OnCallback(uint16_t method, std::string_view message, std::string* reply);
+  absl::Status OnLockGranted(std::string_view message, std::string* reply);
 
   const Options options_;
   MetadataClient* const metadata_;

@@ -46,6 +46,10 @@ struct Caller {
   uint32_t gid = 0;
 };
 
+// Told when a lock was set, or why not. See Vfs::SetLock.
+using LockDone = std::function<void(const absl::Status& status)>;
+enum class LockWait { kNo, kYes };
+
 using HandleId = uint64_t;  // an open file; 0 is none
 
 struct OpenFlags {
@@ -144,6 +148,24 @@ class Vfs {
   // Punches a hole, or preallocates by extending (space is not reserved). EOPNOTSUPP for the rest.
   virtual absl::Status Fallocate(HandleId handle, int mode, uint64_t offset_bytes,
                                  uint64_t length_bytes) = 0;
+
+  // ---- Locks: flock(2), and fcntl(2) by ranges. They hold on all mounts; docs/posix.md says more.
+  // `lock.inode_id` is that of the handle, whatever it says. Release gives up what was locked
+  // through the handle and is still held. A lock that is in the way of this one, or one of type
+  // NO_LOCK. Its pid is 0 where the holder is on another mount.
+  virtual absl::StatusOr<proto::FileLock> GetLock(HandleId handle, proto::FileLock lock) = 0;
+  // Sets a lock, or gives up (NO_LOCK). What other mounts wrote before they gave up a lock is
+  // seen once it is set; what was written here is seen elsewhere once it is given up. Where others
+  // are in the way: EAGAIN, or with kYes it waits, and costs no thread meanwhile. `done` is called
+  // exactly once, on any thread, maybe before this returns, and must not block. EDEADLK, ENOLCK,
+  // EINTR as fcntl(2) says. EIO: the state of the lock is not known; closing gives it up for sure.
+  // Returns a number for InterruptLock; 0: there is nothing to interrupt.
+  virtual uint64_t SetLock(HandleId handle, proto::FileLock lock, LockWait wait, LockDone done) = 0;
+  // Ends a wait with EINTR, unless it is granted first. Does not block; `done` comes later, from
+  // another thread.
+  virtual void InterruptLock(uint64_t number) = 0;
+  // The owner has closed a descriptor of the file: all its fcntl locks there go.
+  virtual void CloseLocks(HandleId handle, uint64_t owner) = 0;
 
   virtual absl::StatusOr<proto::StatFsReply> StatFs() = 0;
   virtual absl::StatusOr<std::string> GetXattr(InodeId inode, std::string_view name) = 0;

@@ -16,6 +16,7 @@
 
 #include "client/core/vfs.h"
 #include "client/fuse/libfuse.h"
+#include "client/fuse/locks.h"
 #include "proto/types.pb.h"
 
 namespace weft::fuse {
@@ -30,11 +31,16 @@ struct CacheTimeouts {
   std::chrono::milliseconds missing_entries{0};
 };
 
+// Who keeps locks of files: the kernel, for this mount alone, or the cluster.
+enum class LockScope { kLocal, kCluster };
+
 // libfuse's user data of a session. Constant while the session serves.
 struct Adapter {
   client::Vfs& vfs;
   CacheTimeouts timeouts;
   std::string mount_json;  // value of the extended attribute "weft.mount"
+  LockScope locks = LockScope::kCluster;
+  ParkedLocks parked_locks = {};
 };
 
 [[nodiscard]] Adapter& AdapterOf(fuse_req_t request);
@@ -56,6 +62,7 @@ void ReplyEntry(fuse_req_t request, const absl::StatusOr<proto::Attr>& attr);
 void AddNameOperations(fuse_lowlevel_ops* operations);
 void AddAttributeOperations(fuse_lowlevel_ops* operations);
 void AddFileOperations(fuse_lowlevel_ops* operations);
+void AddLockOperations(fuse_lowlevel_ops* operations);
 void AddDirectoryOperations(fuse_lowlevel_ops* operations);
 void AddXattrOperations(fuse_lowlevel_ops* operations);
 

@@ -1,7 +1,7 @@
 // Operations on open files: create, open, read, write, flush, release, fsync, fallocate, lseek.
 //
 // A file handle of the kernel is a HandleId. copy_file_range is left out: the kernel then copies
-// by reading and writing, and so are locks: the kernel then keeps them for this machine.
+// by reading and writing.
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
@@ -27,12 +27,13 @@ client::OpenFlags ToOpenFlags(int flags) {
           .truncate = (flags & O_TRUNC) != 0};
 }
 
-void FillFile(const client::Opened& opened, fuse_file_info* file) {
+void FillFile(const Adapter& adapter, const client::Opened& opened, fuse_file_info* file) {
   file->fh = opened.handle;
   file->keep_cache = opened.keep_cache ? 1 : 0;
   file->direct_io = (file->flags & O_DIRECT) != 0 ? 1 : 0;
-  // Closing what only read has nothing to write out or to report.
-  file->noflush = (file->flags & O_ACCMODE) == O_RDONLY ? 1 : 0;
+  // Closing what only read has nothing to write out or to report; but it gives up fcntl locks.
+  file->noflush =
+      adapter.locks == LockScope::kLocal && (file->flags & O_ACCMODE) == O_RDONLY ? 1 : 0;
 }
 
 // The kernel did not take the reply, because the caller was killed: nobody else closes the handle.
@@ -48,7 +49,7 @@ void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode
       adapter.vfs.Create(CallerOf(request), InodeId(parent), name, mode & kPermissionBits,
                          (file->flags & O_EXCL) != 0, ToOpenFlags(file->flags));
   if (!opened.ok()) return ReplyStatus(request, opened.status());
-  FillFile(*opened, file);
+  FillFile(adapter, *opened, file);
   const fuse_entry_param entry = ToEntry(adapter, opened->attr);
   if (fuse_reply_create(request, &entry, file) == -ENOENT) {
     ReleaseUnwanted(adapter.vfs, opened->handle);
@@ -56,12 +57,12 @@ void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode
 }
 
 void Open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
-  client::Vfs& vfs = AdapterOf(request).vfs;
+  const Adapter& adapter = AdapterOf(request);
   const absl::StatusOr<client::Opened> opened =
-      vfs.Open(CallerOf(request), InodeId(inode), ToOpenFlags(file->flags));
+      adapter.vfs.Open(CallerOf(request), InodeId(inode), ToOpenFlags(file->flags));
   if (!opened.ok()) return ReplyStatus(request, opened.status());
-  FillFile(*opened, file);
-  if (fuse_reply_open(request, file) == -ENOENT) ReleaseUnwanted(vfs, opened->handle);
+  FillFile(adapter, *opened, file);
+  if (fuse_reply_open(request, file) == -ENOENT) ReleaseUnwanted(adapter.vfs, opened->handle);
 }
 
 // More pieces than one system call takes: joined.
@@ -97,7 +98,10 @@ void Write(fuse_req_t request, fuse_ino_t /*inode*/, const char* data, size_t si
 }
 
 void Flush(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {
-  ReplyStatus(request, AdapterOf(request).vfs.Flush(file->fh));
+  const Adapter& adapter = AdapterOf(request);
+  const absl::Status status = adapter.vfs.Flush(file->fh);
+  if (adapter.locks == LockScope::kCluster) adapter.vfs.CloseLocks(file->fh, file->lock_owner);
+  ReplyStatus(request, status);
 }
 
 void Release(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {

@@ -69,8 +69,10 @@ absl::Status ServeMount(const MountOptions& options, StopSignal* stop,
                         const std::function<bool()>& on_ready) {
   const ExitReport report;
   WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<client::Vfs> vfs, client::Vfs::Mount(options.vfs));
-  Adapter adapter = {
-      .vfs = *vfs, .timeouts = options.timeouts, .mount_json = MountJson(options, report)};
+  Adapter adapter = {.vfs = *vfs,
+                     .timeouts = options.timeouts,
+                     .mount_json = MountJson(options, report),
+                     .locks = options.locks};
   const absl::Status served = Serve(options, &adapter, stop, on_ready);
   const absl::Status closed = vfs->Close();
   report.Write(closed);

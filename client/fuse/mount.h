@@ -16,6 +16,7 @@ struct MountOptions {
   client::VfsOptions vfs;
   SessionOptions session;
   CacheTimeouts timeouts;
+  LockScope locks = LockScope::kCluster;
 };
 
 // Returns when the file system has been unmounted: from outside, or after a signal of `stop`, on

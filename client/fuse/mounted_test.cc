@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -16,9 +17,11 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -408,7 +411,102 @@ TEST_F(MountedTest, CopiesWithoutItsOwnCopyRange) {
   EXPECT_EQ(ReadFile("to"), content);
 }
 
-TEST_F(MountedTest, LocksAreTheKernelsOwn) {
+TEST_F(MountedTest, LocksAreAskedOfTheVfs) {
+  WriteFile("file", "x");
+  const UniqueFd one = Open("file", O_RDWR);
+  const UniqueFd two = Open("file", O_RDWR);
+  EXPECT_EQ(::flock(one.get(), LOCK_EX | LOCK_NB), 0);
+  EXPECT_EQ(::flock(two.get(), LOCK_SH | LOCK_NB), -1);
+  EXPECT_EQ(errno, EWOULDBLOCK);
+  struct flock range = {};
+  range.l_type = F_WRLCK;
+  range.l_whence = SEEK_SET;
+  range.l_start = 100;
+  range.l_len = 50;
+  EXPECT_EQ(::fcntl(one.get(), F_OFD_SETLK, &range), 0);
+  EXPECT_EQ(::fcntl(two.get(), F_OFD_SETLK, &range), -1);
+  EXPECT_EQ(errno, EAGAIN);
+  range.l_start = 0;
+  range.l_len = 0;
+  ASSERT_EQ(::fcntl(two.get(), F_OFD_GETLK, &range), 0);
+  EXPECT_EQ(range.l_type, F_WRLCK);
+  EXPECT_EQ(range.l_start, 100);
+  EXPECT_EQ(range.l_len, 50);
+  // Those of the process go when it closes any descriptor, also one that only reads.
+  range = {};
+  range.l_type = F_WRLCK;
+  range.l_len = 10;
+  EXPECT_EQ(::fcntl(one.get(), F_SETLK, &range), 0);
+  EXPECT_EQ(::fcntl(two.get(), F_OFD_SETLK, &range), -1);
+  { const UniqueFd reader = Open("file", O_RDONLY); }
+  EXPECT_EQ(::fcntl(two.get(), F_OFD_SETLK, &range), 0);
+}
+
+// Waits for an exclusive flock on a thread of its own.
+class FlockWaiter {
+ public:
+  explicit FlockWaiter(int fd)
+      : thread_([this, fd] { error_ = ::flock(fd, LOCK_EX) == 0 ? 0 : errno; }) {}
+  void Interrupt() { ::pthread_kill(thread_.native_handle(), SIGUSR2); }
+  int Join() {
+    thread_.join();
+    return error_;
+  }
+
+ private:
+  int error_ = -1;
+  std::thread thread_;
+};
+
+void TakeSignal(int number) {
+  struct sigaction action = {};
+  action.sa_handler = [](int) {};
+  ::sigaction(number, &action, nullptr);
+}
+
+TEST_F(MountedTest, WaitsForLocksTakeNoThreads) {
+  WriteFile("file", "x");
+  UniqueFd holder = Open("file", O_RDWR);
+  ASSERT_EQ(::flock(holder.get(), LOCK_EX), 0);
+  constexpr size_t kWaiters = 80;  // more than the session has threads
+  std::vector<UniqueFd> files;
+  std::deque<FlockWaiter> waiters;
+  for (size_t i = 0; i < kWaiters; ++i) {
+    files.push_back(Open("file", O_RDWR));
+    waiters.emplace_back(files.back().get());
+  }
+  while (vfs_.lock_waits() < kWaiters) std::this_thread::yield();
+  EXPECT_EQ(ReadFile("file"), "x");  // others are served
+  TakeSignal(SIGUSR2);
+  waiters[5].Interrupt();
+  EXPECT_EQ(waiters[5].Join(), EINTR);
+  waiters.erase(waiters.begin() + 5);
+  files.erase(files.begin() + 5);
+  holder = UniqueFd();
+  for (size_t i = 0; i < waiters.size(); ++i) {
+    EXPECT_EQ(waiters[i].Join(), 0);
+    files[i] = UniqueFd();
+  }
+  ExpectAllReleased();
+}
+
+TEST_F(MountedTest, WaitsForLocksEndWithTheMount) {
+  WriteFile("file", "x");
+  const UniqueFd holder = Open("file", O_RDWR);
+  const UniqueFd file = Open("file", O_RDWR);
+  ASSERT_EQ(::flock(holder.get(), LOCK_EX), 0);
+  FlockWaiter waiter(file.get());
+  while (vfs_.lock_waits() == 0) std::this_thread::yield();
+  session_.reset();
+  EXPECT_NE(waiter.Join(), 0);
+}
+
+class LocalLocksTest : public MountedTest {
+ protected:
+  LocalLocksTest() { adapter_.locks = LockScope::kLocal; }
+};
+
+TEST_F(LocalLocksTest, AreTheKernelsOwn) {
   WriteFile("file", "x");
   const UniqueFd one = Open("file", O_RDWR);
   const UniqueFd two = Open("file", O_RDWR);
@@ -420,6 +518,10 @@ TEST_F(MountedTest, LocksAreTheKernelsOwn) {
   range.l_whence = SEEK_SET;
   EXPECT_EQ(::fcntl(one.get(), F_OFD_SETLK, &range), 0);
   EXPECT_EQ(::fcntl(two.get(), F_OFD_SETLK, &range), -1);
+  FlockWaiter waiter(two.get());
+  EXPECT_EQ(::flock(one.get(), LOCK_UN), 0);
+  EXPECT_EQ(waiter.Join(), 0);
+  EXPECT_EQ(vfs_.lock_waits(), 0u);
 }
 
 TEST_F(MountedTest, InvalidationDropsCachedPages) {

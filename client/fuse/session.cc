@@ -50,12 +50,14 @@ void Init(void* /*userdata*/, fuse_conn_info* connection) {
   connection->time_gran = 1;
 }
 
-fuse_lowlevel_ops Operations() {
+fuse_lowlevel_ops Operations(LockScope locks) {
   fuse_lowlevel_ops operations = {};
   operations.init = Init;
   AddNameOperations(&operations);
   AddAttributeOperations(&operations);
   AddFileOperations(&operations);
+  // Where these are missing the kernel keeps locks itself.
+  if (locks == LockScope::kCluster) AddLockOperations(&operations);
   AddDirectoryOperations(&operations);
   AddXattrOperations(&operations);
   return operations;
@@ -111,16 +113,17 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Make(SessionOptions options, A
   for (const std::string& word : {std::string("weft"), std::string("-o"), option_text}) {
     fuse_opt_add_arg(&arguments, word.c_str());
   }
-  const fuse_lowlevel_ops operations = Operations();
+  const fuse_lowlevel_ops operations = Operations(adapter->locks);
   fuse_session* const session =
       fuse_session_new(&arguments, &operations, sizeof(operations), adapter);
   fuse_opt_free_args(&arguments);
   if (session == nullptr) return LibfuseError("mount options " + option_text);
-  return std::unique_ptr<Session>(new Session(std::move(options), session));
+  return std::unique_ptr<Session>(new Session(std::move(options), adapter, session));
 }
 
-Session::Session(SessionOptions options, fuse_session* session)
+Session::Session(SessionOptions options, Adapter* adapter, fuse_session* session)
     : options_(std::move(options)),
+      adapter_(adapter),
       session_(session),
       invalidation_(std::make_shared<Invalidation>(session)) {}
 
@@ -132,6 +135,7 @@ Session::~Session() {
   // While there are threads that serve what a call in progress may wait for.
   invalidation_->Close();
   workers_.reset();
+  adapter_->parked_locks.AbandonAll();
   // A mount that was detached is left alone: what is at its mount point now is not ours.
   if (detached_) EndConnection(fuse_session_fd(session_.get()));
   // Closes the descriptor, whereupon the kernel fails what is still asked.

@@ -58,7 +58,7 @@ class Session {
     void operator()(fuse_session* session) const { fuse_session_destroy(session); }
   };
 
-  Session(SessionOptions options, fuse_session* session);
+  Session(SessionOptions options, Adapter* adapter, fuse_session* session);
 
   [[nodiscard]] absl::Status AskForRoot();
   void SetKernelReadAhead() const;
@@ -67,6 +67,7 @@ class Session {
   void StopServing();
 
   const SessionOptions options_;
+  Adapter* const adapter_;
   const std::unique_ptr<fuse_session, Deleter> session_;
   const std::shared_ptr<Invalidation> invalidation_;
   std::unique_ptr<Workers> workers_;  // set by Start

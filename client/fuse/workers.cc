@@ -14,8 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <system_error>
-
-#include "common/unique_fd.h"
+#include <utility>
 
 namespace weft::fuse {
 namespace {
@@ -25,11 +24,12 @@ constexpr int kWakeSignal = SIGUSR1;
 // A signal that comes just before the thread waits is lost: it is sent again.
 constexpr std::chrono::milliseconds kWakeAgain{5};
 
-// The calling thread's own descriptor of the connection; -1: it uses the session's. A reply must go
-// over the descriptor that its request came from, and operations answer on the thread that read.
-thread_local int own_device = -1;
+// The calling thread's own descriptor of the connection; none: it uses the session's. A reply must
+// go over the descriptor that its request came from: most operations answer on the thread that
+// read, the others see to it (RequestDevice).
+thread_local std::shared_ptr<const UniqueFd> own_device;
 
-int DeviceOf(int session_fd) { return own_device >= 0 ? own_device : session_fd; }
+int DeviceOf(int session_fd) { return own_device != nullptr ? own_device->get() : session_fd; }
 
 ssize_t ReadDevice(int fd, void* to, size_t size, void* /*userdata*/) {
   return ::read(DeviceOf(fd), to, size);
@@ -39,15 +39,15 @@ ssize_t WriteDevice(int fd, iovec* pieces, int count, void* /*userdata*/) {
   return ::writev(DeviceOf(fd), pieces, count);
 }
 
-// Not open where the kernel does not do it.
-UniqueFd CloneDevice(int session_fd) {
+// None where the kernel does not do it.
+std::shared_ptr<const UniqueFd> CloneDevice(int session_fd) {
   UniqueFd clone(::open(kDevice, O_RDWR | O_CLOEXEC));
   uint32_t source = static_cast<uint32_t>(session_fd);
   if (!clone.is_open() || ::ioctl(clone.get(), FUSE_DEV_IOC_CLONE, &source) != 0) {
     spdlog::debug("no own descriptor for a thread: {}", std::strerror(errno));
-    return UniqueFd();
+    return nullptr;
   }
-  return clone;
+  return std::make_shared<const UniqueFd>(std::move(clone));
 }
 
 // Interrupts a system call, and does nothing else.
@@ -64,6 +64,17 @@ struct RequestBuffer {
 };
 
 }  // namespace
+
+RequestDevice RequestDevice::Current() {
+  RequestDevice current;
+  current.device_ = own_device;
+  return current;
+}
+
+RequestDevice::Use::Use(const RequestDevice& device)
+    : before_(std::exchange(own_device, device.device_)) {}
+
+RequestDevice::Use::~Use() { own_device = std::move(before_); }
 
 Workers::Workers(fuse_session* session, uint32_t max_threads)
     : session_(session), max_threads_(max_threads) {
@@ -148,10 +159,9 @@ void Workers::StartOne() {
 }
 
 void Workers::Serve(Worker& self) {
-  const UniqueFd device = CloneDevice(fuse_session_fd(session_));
-  own_device = device.get();
+  own_device = CloneDevice(fuse_session_fd(session_));
   ServeRequests(self);
-  own_device = -1;
+  own_device.reset();
   Leave(self);
 }
 

@@ -17,12 +17,37 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <thread>
 
 #include "client/fuse/libfuse.h"
 #include "common/mutex.h"
+#include "common/unique_fd.h"
 
 namespace weft::fuse {
+
+// The descriptor over which a request came: its answer must go the same way. It stays open while
+// this lives. Thread-safe: a value.
+class RequestDevice {
+ public:
+  // Of the request that the calling thread serves.
+  [[nodiscard]] static RequestDevice Current();
+
+  // While it lives, what the calling thread answers goes over that descriptor.
+  class Use {
+   public:
+    explicit Use(const RequestDevice& device);
+    ~Use();
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    std::shared_ptr<const UniqueFd> before_;
+  };
+
+ private:
+  std::shared_ptr<const UniqueFd> device_;  // none: the session's own
+};
 
 class Workers {
  public:

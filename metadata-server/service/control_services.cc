@@ -66,12 +66,12 @@ class ClusterServiceImpl final
 
 class AdminServiceImpl final : public proto::AdminService::Service {
  public:
-  AdminServiceImpl(Membership* membership, std::function<void(proto::GetStatusReply*)> fill_status)
-      : membership_(membership), fill_status_(std::move(fill_status)) {}
+  AdminServiceImpl(Membership* membership, ControlServer::Options options)
+      : membership_(membership), options_(std::move(options)) {}
 
   grpc::Status GetStatus(grpc::ServerContext*, const proto::GetStatusRequest*,
                          proto::GetStatusReply* reply) override {
-    fill_status_(reply);
+    options_.fill_status(reply);
     *reply->mutable_map() = membership_->Describe();
     return grpc::Status::OK;
   }
@@ -84,15 +84,21 @@ class AdminServiceImpl final : public proto::AdminService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status ListLocks(grpc::ServerContext*, const proto::ListLocksRequest* request,
+                         proto::ListLocksReply* reply) override {
+    *reply = options_.list_locks(*request);
+    return grpc::Status::OK;
+  }
+
  private:
   Membership* const membership_;
-  const std::function<void(proto::GetStatusReply*)> fill_status_;
+  const ControlServer::Options options_;
 };
 
 class ControlServerImpl final : public ControlServer {
  public:
   ControlServerImpl(Options options, Membership* membership)
-      : cluster_(membership), admin_(membership, std::move(options.fill_status)) {}
+      : cluster_(membership), admin_(membership, std::move(options)) {}
   ~ControlServerImpl() override { Stop(); }
 
   absl::Status Listen(const std::string& address) {

@@ -20,6 +20,7 @@ class ControlServer {
     std::string listen_address;  // host:port; port 0 takes a free one
     // All of GetStatusReply but the map.
     std::function<void(proto::GetStatusReply*)> fill_status;
+    std::function<proto::ListLocksReply(const proto::ListLocksRequest&)> list_locks;
   };
 
   // Listens and serves at once. EADDRINUSE with the address where it cannot. `membership` must

@@ -48,10 +48,12 @@ auto InSession(SessionTable* sessions, const Request& request, const Operation& 
 }  // namespace
 
 MetadataHandler::MetadataHandler(ServerFacts facts, Namespace* names, SessionTable* sessions,
-                                 KvStore* store, Membership* membership)
+                                 SessionLocks* locks, KvStore* store, Membership* membership)
     : facts_(std::move(facts)),
       names_(names),
       sessions_(sessions),
+      locks_(locks),
+      lock_handler_(facts_.server_start, locks, sessions),
       store_(store),
       membership_(membership) {}
 
@@ -93,6 +95,7 @@ absl::Status MetadataHandler::Forward(absl::StatusOr<Reply> (Namespace::*method)
 }
 
 absl::Status MetadataHandler::Dispatch(const wire::Request& request, wire::Responder& responder) {
+  if (LockHandler::Handles(request.method)) return lock_handler_.Handle(request, responder);
   switch (request.method) {
     case proto::OPEN_SESSION:
       return OpenSession(request, responder);
@@ -208,6 +211,11 @@ absl::Status MetadataHandler::KeepAlive(const wire::Request& request, wire::Resp
     WEFT_ASSIGN_OR_RETURN(const SessionTable::Use use, sessions_->Begin(session));
     if (message.reports_opens()) {
       for (const InodeId lost : names_->ReportOpens(message)) reply.add_lost_inodes(lost.value());
+    }
+    if (message.has_lock_report()) {
+      for (proto::FileLock& lost : locks_->Report(session, message.lock_report())) {
+        *reply.add_lost_locks() = std::move(lost);
+      }
     }
   }
   reply.set_server_start(facts_.server_start);

@@ -12,6 +12,8 @@
 #include "common/wire/server.h"
 #include "metadata-server/cluster/membership.h"
 #include "metadata-server/namespace/namespace.h"
+#include "metadata-server/service/lock_handler.h"
+#include "metadata-server/sessions/session_locks.h"
 #include "metadata-server/sessions/session_table.h"
 #include "metadata-server/store/kv_store.h"
 
@@ -28,8 +30,8 @@ struct ServerFacts {
 class MetadataHandler final : public wire::Handler {
  public:
   // All pointers must outlive the handler.
-  MetadataHandler(ServerFacts facts, Namespace* names, SessionTable* sessions, KvStore* store,
-                  Membership* membership);
+  MetadataHandler(ServerFacts facts, Namespace* names, SessionTable* sessions, SessionLocks* locks,
+                  KvStore* store, Membership* membership);
 
   void Handle(const wire::Request& request, wire::Responder& responder) override;
 
@@ -59,6 +61,8 @@ class MetadataHandler final : public wire::Handler {
   const ServerFacts facts_;
   Namespace* const names_;
   SessionTable* const sessions_;
+  SessionLocks* const locks_;
+  LockHandler lock_handler_;
   KvStore* const store_;
   Membership* const membership_;
 };

@@ -27,10 +27,13 @@ class MetadataHandlerTest : public testing::Test {
     auto names = Namespace::Open({}, store_.get(), &clock_, &content_);
     ASSERT_TRUE(names.ok()) << names.status();
     names_ = std::move(*names);
-    auto sessions = SessionTable::Load(
-        {.ttl = kTtl,
-         .end = [this](SessionId session, bool) { return names_->EndSession(session); }},
-        store_.get(), &clock_);
+    auto sessions = SessionTable::Load({.ttl = kTtl,
+                                        .end =
+                                            [this](SessionId session, bool) {
+                                              locks_.EndSession(session);
+                                              return names_->EndSession(session);
+                                            }},
+                                       store_.get(), &clock_);
     ASSERT_TRUE(sessions.ok()) << sessions.status();
     sessions_ = std::move(*sessions);
     ServerFacts facts;
@@ -38,8 +41,8 @@ class MetadataHandlerTest : public testing::Test {
     facts.server_start = 77;
     facts.session_ttl = kTtl;
     facts.control_address = [] { return std::string("127.0.0.1:7401"); };
-    handler_ = std::make_unique<MetadataHandler>(facts, names_.get(), sessions_.get(), store_.get(),
-                                                 membership_.get());
+    handler_ = std::make_unique<MetadataHandler>(facts, names_.get(), sessions_.get(), &locks_,
+                                                 store_.get(), membership_.get());
     auto server = wire::Server::Start({.name = "metadata"}, handler_.get());
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = std::move(*server);
@@ -94,6 +97,7 @@ class MetadataHandlerTest : public testing::Test {
   std::unique_ptr<KvStore> store_ = NewMemoryKvStore();
   std::unique_ptr<Membership> membership_;
   std::unique_ptr<Namespace> names_;
+  SessionLocks locks_{{}, &clock_};
   std::unique_ptr<SessionTable> sessions_;
   std::unique_ptr<MetadataHandler> handler_;
   std::unique_ptr<wire::Server> server_;
@@ -261,6 +265,33 @@ TEST_F(MetadataHandlerTest, EveryMethodIsAnswered) {
         static_cast<proto::MetadataMethod>(methods->value(i)->number()), empty);
     EXPECT_NE(ErrnoOf(reply.status()), EOPNOTSUPP) << methods->value(i)->name();
   }
+}
+
+TEST_F(MetadataHandlerTest, LocksEndWithTheirSession) {
+  const uint64_t one = OpenSession("one");
+  const uint64_t two = OpenSession("two");
+  proto::SetLockRequest set;
+  set.mutable_mutation()->set_session_id(one);
+  set.mutable_mutation()->set_sequence(1);
+  set.mutable_lock()->set_inode_id(5);
+  set.mutable_lock()->set_kind(proto::LOCK_POSIX);
+  set.mutable_lock()->set_type(proto::WRITE_LOCK);
+  set.mutable_lock()->set_last_byte(9);
+  const auto first = Call<proto::SetLockReply>(proto::SET_LOCK, set);
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->server_start(), 77u);
+  set.mutable_mutation()->set_session_id(two);
+  EXPECT_EQ(ErrnoOf(Call<proto::SetLockReply>(proto::SET_LOCK, set).status()), EAGAIN);
+  set.set_wait_id(4);
+  set.mutable_mutation()->set_sequence(2);
+  EXPECT_TRUE(Call<proto::SetLockReply>(proto::SET_LOCK, set)->queued());
+  proto::CloseSessionRequest close;
+  close.set_session_id(one);
+  ASSERT_TRUE(Call<proto::CloseSessionReply>(proto::CLOSE_SESSION, close).ok());
+  set.mutable_mutation()->set_sequence(3);
+  EXPECT_FALSE(Call<proto::SetLockReply>(proto::SET_LOCK, set)->queued());
+  set.mutable_mutation()->set_session_id(one);
+  EXPECT_EQ(ErrnoOf(Call<proto::SetLockReply>(proto::SET_LOCK, set).status()), ESHUTDOWN);
 }
 
 }  // namespace

@@ -187,4 +187,19 @@ std::vector<SessionInfo> SessionTable::List() const {
   return infos;
 }
 
+std::vector<SessionId> SessionTable::AllIds() const {
+  std::vector<SessionId> ids;
+  MutexLock lock(&mutex_);
+  for (const auto& [id, session] : sessions_) ids.push_back(id);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+std::string SessionTable::ClientUuidOf(SessionId session) const {
+  MutexLock lock(&mutex_);
+  const auto found = sessions_.find(session);
+  if (found == sessions_.end() || found->second.is_refused) return "";
+  return found->second.client.client_uuid();
+}
+
 }  // namespace weft::metadata

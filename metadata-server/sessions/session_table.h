@@ -91,6 +91,10 @@ class SessionTable {
 
   // Those that are not refused, by id.
   [[nodiscard]] std::vector<SessionInfo> List() const;
+  // All of them by id, with those that are refused and whose `end` is still to come.
+  [[nodiscard]] std::vector<SessionId> AllIds() const;
+  // Empty: there is no such session, or it is refused.
+  [[nodiscard]] std::string ClientUuidOf(SessionId session) const;
 
  private:
   struct Session {

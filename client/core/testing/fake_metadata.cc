@@ -51,6 +51,8 @@ void FakeMetadata::SetServerStart(uint64_t start) {
   MutexLock lock(&mutex_);
   server_start_ = start;
   reported_.clear();
+  locks_.clear();
+  reported_locks_ = 0;
 }
 
 void FakeMetadata::SetDurabilityId(std::string id) {
@@ -75,6 +77,7 @@ void FakeMetadata::ExpireSessions() {
   MutexLock lock(&mutex_);
   sessions_.clear();
   reported_.clear();
+  locks_.clear();
   for (auto& [id, inode] : inodes_) {
     inode.opens = 0;
     inode.writers.clear();
@@ -105,6 +108,11 @@ size_t FakeMetadata::reported_opens() const {
   size_t opens = 0;
   for (const auto& [open, count] : reported_) opens += count;
   return opens;
+}
+
+int FakeMetadata::reported_locks() const {
+  MutexLock lock(&mutex_);
+  return reported_locks_;
 }
 
 size_t FakeMetadata::session_count() const {
@@ -202,6 +210,14 @@ FakeMetadata::Answer FakeMetadata::Execute(const wire::Request& request) {
       return Mutate(request, &FakeMetadata::BeginMove);
     case proto::COMMIT_WRITE:
       return Mutate(request, &FakeMetadata::CommitWrite);
+    case proto::GET_LOCK:
+      return Run(request, &FakeMetadata::GetLock);
+    case proto::SET_LOCK:
+      return Mutate(request, &FakeMetadata::SetLock);
+    case proto::CANCEL_LOCK:
+      return Mutate(request, &FakeMetadata::CancelLock);
+    case proto::RELEASE_LOCKS:
+      return Mutate(request, &FakeMetadata::ReleaseLocks);
     case proto::SYNC:
       return Run(request, &FakeMetadata::Sync);
     default:
@@ -233,6 +249,7 @@ absl::Status FakeMetadata::KeepAlive(const proto::KeepAliveRequest& request,
     reported_[{open.inode_id(), open.for_writing()}] = open.count();
     if (!inodes_.contains(open.inode_id())) reply->add_lost_inodes(open.inode_id());
   }
+  reported_locks_ += request.lock_report().locks_size();
   return absl::OkStatus();
 }
 

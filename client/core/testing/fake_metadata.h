@@ -13,8 +13,10 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 
+#include "common/locks/lock_ranges.h"
 #include "common/mutex.h"
 #include "common/wire/server.h"
 #include "proto/cluster.pb.h"
@@ -60,6 +62,8 @@ class FakeMetadata final : public wire::Handler {
   [[nodiscard]] int open_count() const WEFT_EXCLUDES(mutex_);
   [[nodiscard]] size_t reported_opens() const WEFT_EXCLUDES(mutex_);
   [[nodiscard]] size_t session_count() const WEFT_EXCLUDES(mutex_);
+  // Locks that sessions have told since the last restart.
+  [[nodiscard]] int reported_locks() const WEFT_EXCLUDES(mutex_);
 
   void Handle(const wire::Request& request, wire::Responder& responder) override
       WEFT_EXCLUDES(mutex_);
@@ -125,6 +129,21 @@ class FakeMetadata final : public wire::Handler {
   absl::Status Sync(const proto::SyncRequest& request, proto::SyncReply* reply,
                     std::string* payload) WEFT_REQUIRES(mutex_);
 
+  // -- fake_locks.cc. A grant is told only to who asks.
+  absl::Status GetLock(const proto::GetLockRequest& request, proto::GetLockReply* reply,
+                       std::string* payload) WEFT_REQUIRES(mutex_);
+  absl::Status SetLock(const proto::SetLockRequest& request, proto::SetLockReply* reply,
+                       std::string* payload) WEFT_REQUIRES(mutex_);
+  absl::Status CancelLock(const proto::CancelLockRequest& request, proto::CancelLockReply* reply,
+                          std::string* payload) WEFT_REQUIRES(mutex_);
+  absl::Status ReleaseLocks(const proto::ReleaseLocksRequest& request,
+                            proto::ReleaseLocksReply* reply, std::string* payload)
+      WEFT_REQUIRES(mutex_);
+  // What another owner holds that the session's lock conflicts with; none: its type is NO_LOCK.
+  [[nodiscard]] std::pair<uint64_t, proto::FileLock> FindConflict(uint64_t session,
+                                                                  const proto::FileLock& lock)
+      WEFT_REQUIRES(mutex_);
+
   absl::StatusOr<Inode*> Find(uint64_t inode) WEFT_REQUIRES(mutex_);
   void NewContent(proto::Content* content) WEFT_REQUIRES(mutex_);
   // The inline bytes get another content id; the chunks of the old one go.
@@ -151,6 +170,9 @@ class FakeMetadata final : public wire::Handler {
   std::map<std::string, uint64_t> names_ WEFT_GUARDED_BY(mutex_);
   std::map<uint64_t, Inode> inodes_ WEFT_GUARDED_BY(mutex_);
   std::map<std::pair<uint64_t, bool>, uint32_t> reported_ WEFT_GUARDED_BY(mutex_);
+  using LockOwner = std::tuple<uint64_t, int, uint64_t, uint64_t>;  // inode, kind, session, owner
+  std::map<LockOwner, LockRanges> locks_ WEFT_GUARDED_BY(mutex_);
+  int reported_locks_ WEFT_GUARDED_BY(mutex_) = 0;
   std::map<int, uint64_t> calls_ WEFT_GUARDED_BY(mutex_);
   uint64_t last_id_ WEFT_GUARDED_BY(mutex_) = 100;
 };

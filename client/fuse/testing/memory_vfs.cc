@@ -266,6 +266,8 @@ absl::Status MemoryVfs::Release(HandleId handle) {
   MutexLock lock(&mutex_);
   WEFT_ASSIGN_OR_RETURN(const NodePtr node, FindHandle(handle));
   handles_.erase(handle);
+  std::erase_if(locks_, [&](const Lock& held) { return held.handle == handle; });
+  locks_changed_.Signal();
   if (--node->opens == 0 && node->attr.nlink() == 0) nodes_.erase(InodeId(node->attr.inode_id()));
   return absl::OkStatus();
 }

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "client/core/vfs.h"
@@ -20,6 +21,7 @@ namespace weft::fuse {
 class MemoryVfs final : public client::Vfs {
  public:
   MemoryVfs();
+  ~MemoryVfs() override;
 
   absl::StatusOr<proto::Attr> Lookup(InodeId parent, std::string_view name) override;
   absl::StatusOr<proto::Attr> GetAttr(InodeId inode) override;
@@ -55,6 +57,12 @@ class MemoryVfs final : public client::Vfs {
   absl::Status Fallocate(client::HandleId handle, int mode, uint64_t offset_bytes,
                          uint64_t length_bytes) override;
 
+  absl::StatusOr<proto::FileLock> GetLock(client::HandleId handle, proto::FileLock lock) override;
+  uint64_t SetLock(client::HandleId handle, proto::FileLock lock, client::LockWait wait,
+                   client::LockDone done) override;
+  void InterruptLock(uint64_t number) override;
+  void CloseLocks(client::HandleId handle, uint64_t owner) override;
+
   absl::StatusOr<proto::StatFsReply> StatFs() override;
   absl::StatusOr<std::string> GetXattr(InodeId inode, std::string_view name) override;
   absl::Status SetXattr(client::Caller caller, InodeId inode, std::string_view name,
@@ -72,6 +80,8 @@ class MemoryVfs final : public client::Vfs {
 
   // Locate tells of so many chunks, whatever the size of the file.
   void SetChunks(uint32_t chunks) { chunks_ = chunks; }
+  // Locks that somebody waits for.
+  [[nodiscard]] size_t lock_waits();
   // Handles that are open.
   [[nodiscard]] size_t open_handles();
   // ReadDir calls so far.
@@ -88,6 +98,20 @@ class MemoryVfs final : public client::Vfs {
     uint32_t opens = 0;
   };
   using NodePtr = std::shared_ptr<Node>;
+
+  // -- memory_locks.cc
+  struct Lock {
+    client::HandleId handle = 0;
+    proto::FileLock lock;
+  };
+  struct Wait {
+    Lock wanted;
+    client::LockDone done;
+    bool interrupted = false;
+  };
+  [[nodiscard]] const Lock* FindConflict(const proto::FileLock& lock) WEFT_REQUIRES(mutex_);
+  void TakeLock(const Lock& lock) WEFT_REQUIRES(mutex_);
+  void RunWaits() WEFT_EXCLUDES(mutex_);
 
   absl::StatusOr<NodePtr> Find(InodeId inode) WEFT_REQUIRES(mutex_);
   absl::StatusOr<NodePtr> FindEntry(InodeId parent, std::string_view name) WEFT_REQUIRES(mutex_);
@@ -110,6 +134,12 @@ class MemoryVfs final : public client::Vfs {
   client::HandleId next_handle_ WEFT_GUARDED_BY(mutex_) = 1;
   int64_t now_ns_ WEFT_GUARDED_BY(mutex_) = 1'700'000'000'000'000'000;
   proto::Layout layout_ WEFT_GUARDED_BY(mutex_);
+  std::vector<Lock> locks_ WEFT_GUARDED_BY(mutex_);
+  std::map<uint64_t, Wait> waits_ WEFT_GUARDED_BY(mutex_);
+  uint64_t last_wait_ WEFT_GUARDED_BY(mutex_) = 0;
+  CondVar locks_changed_;
+  bool stopping_ WEFT_GUARDED_BY(mutex_) = false;
+  std::thread waits_thread_{[this] { RunWaits(); }};  // last: it uses all of the above
 };
 
 }  // namespace weft::fuse
