@@ -30,6 +30,8 @@ class Change {
   void PutChanged(InodeRecord* inode);
   // The same for an inode that did not exist.
   void PutNew(const InodeRecord& inode);
+  // Where only its access time was changed: ctime and counter stay.
+  void PutAccessed(const InodeRecord& inode) { PutInode(inode); }
   void PutDentry(InodeId directory, std::string_view name, const InodeRecord& inode);
   void DeleteDentry(InodeId directory, std::string_view name);
 
@@ -75,8 +77,7 @@ class Transaction : public Change {
       : Change(core), mutation_(mutation), execution_(std::move(execution)) {}
 
   [[nodiscard]] SessionId session() const { return SessionId(mutation_.session_id()); }
-  [[nodiscard]] uint32_t uid() const { return mutation_.credentials().uid(); }
-  [[nodiscard]] uint32_t gid() const { return mutation_.credentials().gid(); }
+  [[nodiscard]] const proto::Credentials& credentials() const { return mutation_.credentials(); }
 
   // Commits the changes together with the reply, and returns it.
   template <typename Reply>

@@ -47,6 +47,16 @@ bool OpenFiles::IsOpen(InodeId inode) const {
   return inodes_.contains(inode);
 }
 
+bool OpenFiles::IsOpenBy(SessionId session, InodeId inode, OpenMode mode) const {
+  MutexLock lock(&mutex_);
+  const auto opens = sessions_.find(session);
+  if (opens == sessions_.end()) return false;
+  const auto found = opens->second.find(inode);
+  if (found == opens->second.end()) return false;
+  return mode == OpenMode::kWriting ? !found->second.writing.is_zero()
+                                    : !found->second.reading.is_zero();
+}
+
 std::vector<OpenFiles::OpenInode> OpenFiles::OfSession(SessionId session) const {
   MutexLock lock(&mutex_);
   std::vector<OpenInode> inodes;

@@ -36,6 +36,7 @@ class OpenFiles {
                                     uint32_t count);
 
   [[nodiscard]] bool IsOpen(InodeId inode) const;
+  [[nodiscard]] bool IsOpenBy(SessionId session, InodeId inode, OpenMode mode) const;
 
   struct OpenInode {
     InodeId inode;

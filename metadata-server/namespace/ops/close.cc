@@ -1,6 +1,7 @@
 #include <spdlog/spdlog.h>
 
 #include "common/status.h"
+#include "metadata-server/namespace/atime.h"
 #include "metadata-server/namespace/opening.h"
 #include "metadata-server/namespace/ops/ops.h"
 
@@ -10,7 +11,11 @@ absl::StatusOr<proto::CloseReply> Close(Core& core, const proto::CloseRequest& r
                                         Transaction& transaction) {
   const InodeId id(request.inode_id());
   const InodeLocks::Guard guard = core.locks.Lock({id});
-  core.opens.Remove(transaction.session(), id, ModeOf(request.for_writing()));
+  const OpenMode mode = ModeOf(request.for_writing());
+  if (request.atime_ns() != 0 && HasOpen(core, transaction.session(), id, mode)) {
+    SetAtime(core, id, request.atime_ns());
+  }
+  core.opens.Remove(transaction.session(), id, mode);
   const absl::Status status = DeleteIfForgotten(core, id);
   // The close is done all the same; upkeep finds the orphan again.
   if (!status.ok()) spdlog::warn("inode {} is not deleted yet: {}", id.value(), MessageOf(status));
