@@ -75,6 +75,11 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   // As the server said last, and with the size and times of what this mount has written since.
   [[nodiscard]] proto::Attr server_attr() const WEFT_EXCLUDES(mutex_);
   [[nodiscard]] proto::Attr attr() const WEFT_EXCLUDES(mutex_);
+  // The file is read now: where `policy` says so, its access time is the present one, at once here,
+  // and for the others when the server has it.
+  void NoteRead(proto::AtimePolicy policy) WEFT_EXCLUDES(mutex_);
+  // The access time that the server has to be told, once; 0: none.
+  [[nodiscard]] int64_t TakeAtime() WEFT_EXCLUDES(mutex_);
   // This mount has just created it: nobody wrote to it before.
   void SetNew() WEFT_EXCLUDES(mutex_);
 
@@ -218,6 +223,7 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   InlineContent inline_ WEFT_GUARDED_BY(mutex_);
   std::optional<Moving> moving_ WEFT_GUARDED_BY(mutex_);
   int64_t written_ns_ WEFT_GUARDED_BY(mutex_) = 0;  // mtime of writes not yet committed; 0: none
+  int64_t read_ns_ WEFT_GUARDED_BY(mutex_) = 0;     // access time that is not told yet; 0: none
   std::optional<Clock::time_point> dirty_since_ WEFT_GUARDED_BY(mutex_);
   std::string committed_under_ WEFT_GUARDED_BY(mutex_);  // durability id, of commits since Fsync
   bool sync_all_ WEFT_GUARDED_BY(mutex_) =

@@ -8,6 +8,24 @@
 #include "common/status.h"
 
 namespace weft::client {
+namespace {
+
+// As bits of a mode.
+constexpr uint32_t kRead = 4;
+constexpr uint32_t kWrite = 2;
+constexpr uint32_t kExecute = 1;
+
+uint32_t AccessOf(OpenFlags flags) {
+  uint32_t access = flags.write ? kWrite : 0;
+  if (flags.execute) {
+    access |= kExecute;
+  } else if (flags.read) {
+    access |= kRead;
+  }
+  return access;
+}
+
+}  // namespace
 
 absl::StatusOr<Opened> MountedVfs::Create(Caller caller, InodeId parent, std::string_view name,
                                           uint32_t permissions, bool exclusive, OpenFlags flags) {
@@ -17,6 +35,8 @@ absl::StatusOr<Opened> MountedVfs::Create(Caller caller, InodeId parent, std::st
   request.set_permissions(permissions);
   request.set_exclusive(exclusive);
   request.set_for_writing(flags.write);
+  request.set_umask(caller.umask);
+  request.set_access(AccessOf(flags));
   std::string bytes;
   WEFT_ASSIGN_OR_RETURN(const auto reply, metadata_.Create(caller, std::move(request), &bytes));
   const auto file = files_.Get(InodeId(reply.attr().inode_id()));
@@ -43,6 +63,7 @@ absl::StatusOr<Opened> MountedVfs::Open(Caller caller, InodeId inode, OpenFlags 
   request.set_inode_id(inode.value());
   request.set_for_writing(flags.write);
   request.set_truncate(flags.truncate);
+  request.set_access(AccessOf(flags));
   const auto file = files_.Get(inode);
   const bool was_known = file->server_attr().inode_id() != 0;
   std::string bytes;
@@ -95,6 +116,7 @@ absl::StatusOr<std::shared_ptr<MountedVfs::Handle>> MountedVfs::FindHandle(Handl
 absl::StatusOr<ReadBytes> MountedVfs::Read(HandleId handle, uint64_t offset_bytes,
                                            size_t length_bytes) {
   WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
+  if (!open->flags.no_atime) open->file->NoteRead(AtimePolicyOfMount());
   return open->file->Read(&open->stream, offset_bytes, length_bytes);
 }
 
@@ -161,10 +183,11 @@ absl::Status MountedVfs::Release(HandleId handle) {
   return status.ok() ? closed : status;
 }
 
-absl::Status MountedVfs::CloseInode(const File& file, bool for_writing) {
+absl::Status MountedVfs::CloseInode(File& file, bool for_writing) {
   proto::CloseRequest request;
   request.set_inode_id(file.inode().value());
   request.set_for_writing(for_writing);
+  request.set_atime_ns(file.TakeAtime());
   return metadata_.Close(std::move(request)).status();
 }
 

@@ -228,7 +228,7 @@ TEST_F(VfsTest, AnUnlinkedFileLivesUntilItIsClosed) {
   const std::string text = Text(10, 2 * kChunk);
   Write(*vfs, file.handle, 0, text);
   ASSERT_TRUE(vfs->Unlink({}, kRootInode, "a").ok());
-  EXPECT_EQ(ErrnoOf(vfs->Lookup(kRootInode, "a").status()), ENOENT);
+  EXPECT_EQ(ErrnoOf(vfs->Lookup({}, kRootInode, "a").status()), ENOENT);
   ASSERT_TRUE(vfs->Fsync(file.handle).ok());
   EXPECT_TRUE(SameBytes(Read(*vfs, file.handle), text));
   ASSERT_TRUE(vfs->Release(file.handle).ok());
@@ -320,7 +320,7 @@ TEST_F(VfsTest, ADirectoryShowsTheSizesOfWhatIsBuffered) {
   auto vfs = cluster_.Mount();
   Write(*vfs, Create(*vfs, "a").handle, 0, "hello");
   Write(*vfs, Create(*vfs, "b").handle, 0, Text(15, kChunk));
-  const auto page = vfs->ReadDir(kRootInode, "", 10, true);
+  const auto page = vfs->ReadDir({}, kRootInode, "", 10, true);
   ASSERT_TRUE(page.ok()) << page.status();
   ASSERT_EQ(page->entries.size(), 2u);
   EXPECT_EQ(page->entries[0].attr().size_bytes(), 5u);

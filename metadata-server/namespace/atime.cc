@@ -4,25 +4,19 @@
 
 #include <algorithm>
 
+#include "common/access_time.h"
 #include "common/status.h"
 #include "metadata-server/namespace/change.h"
 #include "metadata-server/namespace/rows.h"
 
 namespace weft::metadata {
-namespace {
-
-// An access time as old as this is set again, whatever else happened.
-constexpr int64_t kDayNs = int64_t{24} * 3600 * 1'000'000'000;
-
-}  // namespace
 
 bool IsAtimeDue(proto::AtimePolicy policy, const proto::Attr& attr, int64_t now_ns) {
   switch (policy) {
     case proto::STRICT_ATIME:
       return true;
     case proto::RELATIVE_ATIME:
-      return attr.atime_ns() <= std::max(attr.mtime_ns(), attr.ctime_ns()) ||
-             now_ns - attr.atime_ns() >= kDayNs;
+      return IsRelativeAtimeDue(attr.atime_ns(), attr.mtime_ns(), attr.ctime_ns(), now_ns);
     default:
       return false;
   }

@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "common/access_time.h"
 #include "metadata-server/namespace/testing/test_namespace.h"
 
 namespace weft::metadata {
@@ -12,7 +13,7 @@ namespace {
 using std::chrono::hours;
 using std::chrono::seconds;
 
-constexpr int64_t kDayNs = int64_t{24} * 3600 * 1'000'000'000;
+constexpr int64_t kDayNs = kAccessTimeDayNs;
 
 TEST(AtimeTest, WhenItIsDue) {
   const struct {
