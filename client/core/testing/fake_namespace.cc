@@ -150,6 +150,7 @@ absl::Status FakeMetadata::Close(const proto::CloseRequest& request, proto::Clos
                                  std::string* /*payload*/) {
   WEFT_ASSIGN_OR_RETURN(Inode * inode, Find(request.inode_id()));
   --inode->opens;
+  if (request.atime_ns() != 0) inode->attr.set_atime_ns(request.atime_ns());
   if (inode->opens == 0 && inode->attr.nlink() == 0) inodes_.erase(request.inode_id());
   return absl::OkStatus();
 }
