@@ -24,6 +24,10 @@ inline constexpr size_t kMaxNameBytes = 255;
 inline constexpr size_t kMaxSymlinkBytes = 4095;
 inline constexpr size_t kMaxXattrTotalBytes = 64 * 1024;
 inline constexpr uint32_t kMaxLinks = 65000;
+// Supplementary groups of a caller that are sent; the kernel allows 65,536.
+inline constexpr size_t kMaxCallerGroups = 1024;
+// Entries of an ACL: the kernel reads no more than a page of one (8 bytes each behind 4).
+inline constexpr size_t kMaxAclEntries = 511;
 
 // A file ends below this; chunk numbers fit 32 bits, and off_t is signed.
 [[nodiscard]] constexpr uint64_t MaxFileBytes(uint32_t chunk_bytes_log2) {

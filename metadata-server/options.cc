@@ -8,6 +8,7 @@ using config::Command;
 using std::chrono::milliseconds;
 
 constexpr uint32_t kMaxWorkers = 4096;
+constexpr uint32_t kMaxId = UINT32_MAX - 1;  // the last one means "none"
 constexpr uint64_t kMinCacheBytes = uint64_t{1} << 20;
 
 void DeclareTimes(Command& command, Options* options) {
@@ -20,6 +21,25 @@ void DeclareTimes(Command& command, Options* options) {
                       &options->session_ttl);
   command.AddDuration({.name = "heartbeat", .help = "How often storage-servers report."},
                       {.min = milliseconds(50), .max = milliseconds(60'000)}, &options->heartbeat);
+}
+
+void DeclareClientRules(Command& command, Options* options) {
+  command.AddFlag(
+      {.name = "root-squash", .help = "User and group 0 of clients count as the anonymous ones."},
+      &options->clients.root_squash);
+  command.AddNumber({.name = "anonymous-uid", .help = "As whom squashed users count."},
+                    Bounds<uint32_t>{1, kMaxId}, &options->clients.anonymous_uid);
+  command.AddNumber({.name = "anonymous-gid", .help = "As which squashed groups count."},
+                    Bounds<uint32_t>{1, kMaxId}, &options->clients.anonymous_gid);
+  command.AddList(
+      {.name = "trusted-clients",
+       .value = "ADDRESS",
+       .help = "Clients whose root is not squashed: addresses, or ranges (10.0.0.0/8)."},
+      &options->clients.trusted_clients);
+  command.AddList({.name = "read-only-clients",
+                   .value = "ADDRESS",
+                   .help = "Clients that may change nothing: addresses, or ranges."},
+                  &options->clients.read_only_clients);
 }
 
 }  // namespace
@@ -37,6 +57,7 @@ void DeclareOptions(Command& command, Options* options) {
       {.name = "control-listen", .help = "Where gRPC listens for storage-servers and the CLI."},
       Command::Port::kAny, &options->control_listen);
   DeclareTimes(command, options);
+  DeclareClientRules(command, options);
   command.AddSize({.name = "cache", .help = "Memory for cached blocks of the namespace."},
                   {.min = kMinCacheBytes}, &options->cache_bytes);
   command.AddNumber({.name = "min-workers", .help = "Threads that wait for requests."},

@@ -7,6 +7,7 @@
 
 #include "common/config/command.h"
 #include "common/log.h"
+#include "metadata-server/service/client_rules.h"
 
 namespace weft::metadata {
 
@@ -21,6 +22,7 @@ struct Options {
   uint32_t min_workers = 4;
   uint32_t max_workers = 256;
   bool auto_add_nodes = false;
+  ClientRuleOptions clients;
   LogOptions log;
 };
 

@@ -97,13 +97,15 @@ absl::Status Server::Listen() {
   };
   WEFT_ASSIGN_OR_RETURN(control_, ControlServer::Start(std::move(control), membership_.get()));
 
+  WEFT_ASSIGN_OR_RETURN(ClientRules rules, ClientRules::Make(options_.clients));
   ServerFacts facts;
   facts.cluster_id = membership_->cluster_id();
   facts.server_start = static_cast<uint64_t>(SystemClock().WallNs());
   facts.session_ttl = options_.session_ttl;
   facts.control_address = [control = control_.get()] { return control->address(); };
-  handler_ = std::make_unique<MetadataHandler>(std::move(facts), namespace_.get(), sessions_.get(),
-                                               locks_.get(), store_.get(), membership_.get());
+  handler_ = std::make_unique<MetadataHandler>(std::move(facts), std::move(rules), namespace_.get(),
+                                               sessions_.get(), locks_.get(), store_.get(),
+                                               membership_.get());
 
   wire::ServerOptions wire;
   wire.listen_address = options_.listen;

@@ -21,11 +21,10 @@ using std::chrono::milliseconds;
 constexpr std::string_view kKernelFlags[] = {"ro",      "rw",      "suid",      "nosuid", "dev",
                                              "nodev",   "exec",    "noexec",    "sync",   "async",
                                              "dirsync", "noatime", "nodiratime"};
-// Of fstab and mount(8) themselves, or what WeftFS does anyway: it keeps no access times.
-constexpr std::string_view kIgnored[] = {
-    "defaults",    "auto",          "noauto",   "user",       "nouser",   "users",    "owner",
-    "group",       "nofail",        "_netdev",  "atime",      "diratime", "relatime", "norelatime",
-    "strictatime", "nostrictatime", "lazytime", "nolazytime", "silent",   "loud"};
+// Of fstab and mount(8) themselves, or what WeftFS does anyway.
+constexpr std::string_view kIgnored[] = {"defaults", "auto",  "noauto",   "user",      "nouser",
+                                         "users",    "owner", "group",    "nofail",    "_netdev",
+                                         "silent",   "loud",  "lazytime", "nolazytime"};
 constexpr std::string_view kIgnoredPrefixes[] = {"x-", "X-", "comment="};
 
 constexpr uint64_t kMaxKernelReadAhead = uint64_t{1} << 30;
@@ -157,13 +156,34 @@ bool IsIgnored(std::string_view word) {
                      [&](std::string_view prefix) { return word.starts_with(prefix); });
 }
 
+// What reading does to access times, which FUSE leaves to us. The last word counts.
+bool ReadAtimeOption(std::string_view word, client::VfsOptions* vfs) {
+  if (word == "noatime") {
+    vfs->atime = proto::NO_ATIME;
+  } else if (word == "strictatime") {
+    vfs->atime = proto::STRICT_ATIME;
+  } else if (word == "atime" || word == "relatime" || word == "norelatime" ||
+             word == "nostrictatime") {
+    vfs->atime = proto::RELATIVE_ATIME;
+  } else if (word == "diratime" || word == "nodiratime") {
+    vfs->directory_atime = word == "diratime";
+  } else {
+    return false;
+  }
+  return true;
+}
+
 absl::Status ReadOption(std::string_view word, const std::vector<Option>& own,
                         UnknownOptions unknown, MountSettings* settings) {
   if (IsIgnored(word)) return absl::OkStatus();
+  client::VfsOptions& vfs = settings->mount.vfs;
+  const bool is_atime = ReadAtimeOption(word, &vfs);
+  if (word == "ro" || word == "rw") vfs.read_only = word == "ro";
   if (Contains(kKernelFlags, word)) {
     settings->mount.session.mount_flags.emplace_back(word);
     return absl::OkStatus();
   }
+  if (is_atime) return absl::OkStatus();
   if (word == "allow_other") {
     settings->mount.session.allow_other = true;
     return absl::OkStatus();

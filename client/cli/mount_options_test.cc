@@ -37,6 +37,23 @@ TEST(MountOptionsTest, FlagsGoToTheKernelInTheirOrder) {
   EXPECT_TRUE(settings.mount.session.allow_other);
 }
 
+TEST(MountOptionsTest, ReadOnlyAndAccessTimesAreToldToTheFileSystem) {
+  const auto vfs_of = [](const char* text) {
+    MountSettings settings;
+    EXPECT_TRUE(Read(text, &settings).ok()) << text;
+    return settings.mount.vfs;
+  };
+  EXPECT_FALSE(vfs_of("").read_only);
+  EXPECT_TRUE(vfs_of("ro").read_only);
+  EXPECT_FALSE(vfs_of("ro,rw").read_only);
+  EXPECT_EQ(vfs_of("").atime, proto::RELATIVE_ATIME);
+  EXPECT_EQ(vfs_of("noatime").atime, proto::NO_ATIME);
+  EXPECT_EQ(vfs_of("strictatime").atime, proto::STRICT_ATIME);
+  EXPECT_EQ(vfs_of("noatime,relatime").atime, proto::RELATIVE_ATIME);
+  EXPECT_TRUE(vfs_of("noatime").directory_atime);
+  EXPECT_FALSE(vfs_of("nodiratime").directory_atime);
+}
+
 TEST(MountOptionsTest, OwnOptionsHaveValues) {
   MountSettings settings;
   const absl::Status status = Read(

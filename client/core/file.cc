@@ -2,8 +2,10 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "common/access_time.h"
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/status.h"
@@ -156,7 +158,25 @@ proto::Attr File::attr() const {
     attr.set_mtime_ns(written_ns_);
     attr.set_ctime_ns(written_ns_);
   }
+  if (read_ns_ != 0) attr.set_atime_ns(read_ns_);
   return attr;
+}
+
+void File::NoteRead(proto::AtimePolicy policy) {
+  if (policy == proto::NO_ATIME) return;
+  const int64_t now_ns = SystemClock().WallNs();
+  MutexLock lock(&mutex_);
+  const int64_t atime_ns = read_ns_ != 0 ? read_ns_ : attr_.atime_ns();
+  const bool is_due = policy == proto::STRICT_ATIME ||
+                      IsRelativeAtimeDue(atime_ns, std::max(attr_.mtime_ns(), written_ns_),
+                                         std::max(attr_.ctime_ns(), written_ns_), now_ns);
+  if (is_due) read_ns_ = now_ns;
+}
+
+int64_t File::TakeAtime() {
+  MutexLock lock(&mutex_);
+  if (read_ns_ != 0) attr_.set_atime_ns(read_ns_);
+  return std::exchange(read_ns_, 0);
 }
 
 uint64_t File::SizeLocked() const {

@@ -88,6 +88,11 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   absl::StatusOr<bool> Revalidate() WEFT_EXCLUDES(mutex_);
   // The kernel is about to drop all that it has of the file.
   void KernelDropped() WEFT_EXCLUDES(mutex_);
+  // The file is read now: where `policy` says so, its access time is the present one, at once here,
+  // and for the others when the server has it.
+  void NoteRead(proto::AtimePolicy policy) WEFT_EXCLUDES(mutex_);
+  // The access time that the server has to be told, once; 0: none.
+  [[nodiscard]] int64_t TakeAtime() WEFT_EXCLUDES(mutex_);
   // This mount has just created it: nobody wrote to it before.
   void SetNew() WEFT_EXCLUDES(mutex_);
   // After CountOpen for writing: other mounts write no chunks of this content while it is inline
@@ -246,6 +251,7 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   InlineContent inline_ WEFT_GUARDED_BY(mutex_);
   std::optional<Moving> moving_ WEFT_GUARDED_BY(mutex_);
   int64_t written_ns_ WEFT_GUARDED_BY(mutex_) = 0;  // mtime of writes not yet committed; 0: none
+  int64_t read_ns_ WEFT_GUARDED_BY(mutex_) = 0;     // access time that is not told yet; 0: none
   std::optional<Clock::time_point> dirty_since_ WEFT_GUARDED_BY(mutex_);
   // Commits, and the durability id of the first that was not synced; empty: all were.
   uint64_t commits_ WEFT_GUARDED_BY(mutex_) = 0;

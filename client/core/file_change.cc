@@ -29,6 +29,10 @@ absl::StatusOr<proto::Attr> File::SetAttr(Caller caller, const proto::SetAttrReq
   MutexLock turn(&turn_);
   WEFT_ASSIGN_OR_RETURN(const auto reply, mount_->metadata->SetAttr(caller, request));
   Adopt(reply.attr(), Origin::kOurChange);
+  if (request.has_atime_ns() || request.atime_now()) {
+    MutexLock lock(&mutex_);
+    read_ns_ = 0;  // reads before this do not set the time any more
+  }
   if (request.has_mtime_ns() || request.mtime_now()) {
     // Writes before this do not set the time any more: a later commit repeats what was set here.
     MutexLock lock(&mutex_);
@@ -121,6 +125,7 @@ absl::Status File::Fallocate(int mode, uint64_t offset, uint64_t length) {
   proto::SetAttrRequest request;
   request.set_inode_id(inode_.value());
   request.set_size_bytes(end);
+  request.set_by_open_file(true);
   return SetSize({}, request).status();
 }
 

@@ -34,6 +34,13 @@ Request OfInode(InodeId inode) {
   return request;
 }
 
+void SetCredentials(const Caller& caller, proto::Credentials* credentials) {
+  credentials->set_uid(caller.uid);
+  credentials->set_gid(caller.gid);
+  if (caller.groups == nullptr) return;
+  credentials->mutable_groups()->Add(caller.groups->begin(), caller.groups->end());
+}
+
 }  // namespace
 
 void MetadataClient::UseSession(SessionId session) {
@@ -137,11 +144,10 @@ void MetadataClient::End(Numbering* numbering, const Request& request, const Rep
 }
 
 template <typename Reply, typename Request>
-absl::StatusOr<Reply> MetadataClient::Change(proto::MetadataMethod method, Caller caller,
+absl::StatusOr<Reply> MetadataClient::Change(proto::MetadataMethod method, const Caller& caller,
                                              Request request, Payloads payloads) {
   proto::Mutation* mutation = request.mutable_mutation();
-  mutation->mutable_credentials()->set_uid(caller.uid);
-  mutation->mutable_credentials()->set_gid(caller.gid);
+  SetCredentials(caller, mutation->mutable_credentials());
   for (int renewals = 0;; ++renewals) {
     std::shared_ptr<Numbering> numbering;
     {
@@ -201,7 +207,9 @@ absl::StatusOr<proto::GetAttrReply> MetadataClient::GetAttrOnce(InodeId inode, M
   return reply;
 }
 
-absl::StatusOr<proto::LookupReply> MetadataClient::Lookup(const proto::LookupRequest& request) {
+absl::StatusOr<proto::LookupReply> MetadataClient::Lookup(const Caller& caller,
+                                                          proto::LookupRequest request) {
+  SetCredentials(caller, request.mutable_credentials());
   return Ask<proto::LookupReply>(proto::LOOKUP, request);
 }
 absl::StatusOr<proto::GetAttrReply> MetadataClient::GetAttr(InodeId inode) {
@@ -230,10 +238,15 @@ absl::StatusOr<proto::RenameReply> MetadataClient::Rename(Caller caller,
                                                           proto::RenameRequest request) {
   return Change<proto::RenameReply>(proto::RENAME, caller, std::move(request));
 }
-absl::StatusOr<proto::ReadLinkReply> MetadataClient::ReadLink(InodeId inode) {
-  return Ask<proto::ReadLinkReply>(proto::READ_LINK, OfInode<proto::ReadLinkRequest>(inode));
+absl::StatusOr<proto::ReadLinkReply> MetadataClient::ReadLink(InodeId inode,
+                                                              proto::AtimePolicy atime) {
+  auto request = OfInode<proto::ReadLinkRequest>(inode);
+  request.set_atime(atime);
+  return Ask<proto::ReadLinkReply>(proto::READ_LINK, request);
 }
-absl::StatusOr<proto::ReadDirReply> MetadataClient::ReadDir(const proto::ReadDirRequest& request) {
+absl::StatusOr<proto::ReadDirReply> MetadataClient::ReadDir(const Caller& caller,
+                                                            proto::ReadDirRequest request) {
+  SetCredentials(caller, request.mutable_credentials());
   return Ask<proto::ReadDirReply>(proto::READ_DIR, request);
 }
 
@@ -251,8 +264,9 @@ absl::StatusOr<proto::CloseReply> MetadataClient::Close(proto::CloseRequest requ
 }
 absl::StatusOr<proto::ReadInlineReply> MetadataClient::ReadInline(InodeId inode,
                                                                   std::string* content) {
-  return Ask<proto::ReadInlineReply>(proto::READ_INLINE, OfInode<proto::ReadInlineRequest>(inode),
-                                     {{}, content});
+  auto request = OfInode<proto::ReadInlineRequest>(inode);
+  request.set_session_id(session().value());
+  return Ask<proto::ReadInlineReply>(proto::READ_INLINE, request, {{}, content});
 }
 absl::StatusOr<proto::WriteInlineReply> MetadataClient::WriteInline(
     proto::WriteInlineRequest request, std::string_view data) {
@@ -290,16 +304,20 @@ absl::StatusOr<proto::ReleaseLocksReply> MetadataClient::ReleaseLocks(
 absl::StatusOr<proto::StatFsReply> MetadataClient::StatFs() {
   return Ask<proto::StatFsReply>(proto::STAT_FS, proto::StatFsRequest());
 }
-absl::StatusOr<proto::GetXattrReply> MetadataClient::GetXattr(
-    const proto::GetXattrRequest& request) {
+absl::StatusOr<proto::GetXattrReply> MetadataClient::GetXattr(const Caller& caller,
+                                                              proto::GetXattrRequest request) {
+  SetCredentials(caller, request.mutable_credentials());
   return Ask<proto::GetXattrReply>(proto::GET_XATTR, request);
 }
 absl::StatusOr<proto::SetXattrReply> MetadataClient::SetXattr(Caller caller,
                                                               proto::SetXattrRequest request) {
   return Change<proto::SetXattrReply>(proto::SET_XATTR, caller, std::move(request));
 }
-absl::StatusOr<proto::ListXattrReply> MetadataClient::ListXattr(InodeId inode) {
-  return Ask<proto::ListXattrReply>(proto::LIST_XATTR, OfInode<proto::ListXattrRequest>(inode));
+absl::StatusOr<proto::ListXattrReply> MetadataClient::ListXattr(const Caller& caller,
+                                                                InodeId inode) {
+  auto request = OfInode<proto::ListXattrRequest>(inode);
+  SetCredentials(caller, request.mutable_credentials());
+  return Ask<proto::ListXattrReply>(proto::LIST_XATTR, request);
 }
 absl::StatusOr<proto::RemoveXattrReply> MetadataClient::RemoveXattr(
     Caller caller, proto::RemoveXattrRequest request) {

@@ -55,7 +55,7 @@ class MetadataClient {
   Or<proto::ClusterMap> GetClusterMap(MapEpoch known, Millis timeout);
   Or<proto::GetAttrReply> GetAttrOnce(InodeId inode, Millis timeout);
 
-  Or<proto::LookupReply> Lookup(const proto::LookupRequest& request);
+  Or<proto::LookupReply> Lookup(const Caller& caller, proto::LookupRequest request);
   Or<proto::GetAttrReply> GetAttr(InodeId inode);
   Or<proto::SetAttrReply> SetAttr(Caller caller, proto::SetAttrRequest request);
   Or<proto::MakeNodeReply> MakeNode(Caller caller, proto::MakeNodeRequest request);
@@ -63,10 +63,11 @@ class MetadataClient {
   Or<proto::UnlinkReply> Unlink(Caller caller, proto::UnlinkRequest request);
   Or<proto::RmdirReply> Rmdir(Caller caller, proto::RmdirRequest request);
   Or<proto::RenameReply> Rename(Caller caller, proto::RenameRequest request);
-  Or<proto::ReadLinkReply> ReadLink(InodeId inode);
-  Or<proto::ReadDirReply> ReadDir(const proto::ReadDirRequest& request);
+  Or<proto::ReadLinkReply> ReadLink(InodeId inode, proto::AtimePolicy atime);
+  Or<proto::ReadDirReply> ReadDir(const Caller& caller, proto::ReadDirRequest request);
 
-  // `content` gets the bytes of an inline file.
+  // `content` gets the bytes of an inline file. Close, ReadInline, WriteInline and CommitWrite ask
+  // as the client itself: the session has the file open.
   Or<proto::CreateReply> Create(Caller caller, proto::CreateRequest request, std::string* content);
   Or<proto::OpenReply> Open(Caller caller, proto::OpenRequest request, std::string* content);
   Or<proto::CloseReply> Close(proto::CloseRequest request);
@@ -82,9 +83,9 @@ class MetadataClient {
   Or<proto::ReleaseLocksReply> ReleaseLocks(proto::ReleaseLocksRequest request);
 
   Or<proto::StatFsReply> StatFs();
-  Or<proto::GetXattrReply> GetXattr(const proto::GetXattrRequest& request);
+  Or<proto::GetXattrReply> GetXattr(const Caller& caller, proto::GetXattrRequest request);
   Or<proto::SetXattrReply> SetXattr(Caller caller, proto::SetXattrRequest request);
-  Or<proto::ListXattrReply> ListXattr(InodeId inode);
+  Or<proto::ListXattrReply> ListXattr(const Caller& caller, InodeId inode);
   Or<proto::RemoveXattrReply> RemoveXattr(Caller caller, proto::RemoveXattrRequest request);
   Or<proto::GetLayoutReply> GetLayout(InodeId inode);
   Or<proto::SetLayoutReply> SetLayout(Caller caller, proto::SetLayoutRequest request);
@@ -120,7 +121,7 @@ class MetadataClient {
   template <typename Request, typename Reply>
   void End(Numbering* numbering, const Request& request, const Reply* reply, bool again);
   template <typename Reply, typename Request>
-  Or<Reply> Change(proto::MetadataMethod method, Caller caller, Request request,
+  Or<Reply> Change(proto::MetadataMethod method, const Caller& caller, Request request,
                    Payloads payloads = kNoPayload);
 
   wire::Channel* const channel_;

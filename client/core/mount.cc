@@ -78,6 +78,7 @@ absl::Status MountedVfs::Start() {
   Session::Options options;
   options.server = {options_.server, MakeIdentity()};
   options.mount_point = options_.mount_point;
+  options.read_only = options_.read_only;
   options.connect_timeout = options_.connect_timeout;
   WEFT_ASSIGN_OR_RETURN(session_, Session::Open(std::move(options), &metadata_, &timeout_));
   {

@@ -8,6 +8,24 @@
 #include "common/status.h"
 
 namespace weft::client {
+namespace {
+
+// As bits of a mode.
+constexpr uint32_t kRead = 4;
+constexpr uint32_t kWrite = 2;
+constexpr uint32_t kExecute = 1;
+
+uint32_t AccessOf(OpenFlags flags) {
+  uint32_t access = flags.write ? kWrite : 0;
+  if (flags.execute) {
+    access |= kExecute;
+  } else if (flags.read) {
+    access |= kRead;
+  }
+  return access;
+}
+
+}  // namespace
 
 namespace {
 
@@ -28,6 +46,8 @@ absl::StatusOr<Opened> MountedVfs::Create(Caller caller, InodeId parent, std::st
   request.set_permissions(permissions);
   request.set_exclusive(exclusive);
   request.set_for_writing(flags.write);
+  request.set_umask(caller.umask);
+  request.set_access(AccessOf(flags));
   std::string bytes;
   WEFT_ASSIGN_OR_RETURN(const auto reply, metadata_.Create(caller, std::move(request), &bytes));
   const auto file = files_.Get(InodeId(reply.attr().inode_id()));
@@ -56,6 +76,7 @@ absl::StatusOr<Opened> MountedVfs::Open(Caller caller, InodeId inode, OpenFlags 
   request.set_inode_id(inode.value());
   request.set_for_writing(flags.write);
   request.set_truncate(flags.truncate);
+  request.set_access(AccessOf(flags));
   const auto file = files_.Get(inode);
   const bool was_known = file->server_attr().inode_id() != 0;
   std::string bytes;
@@ -111,6 +132,7 @@ absl::StatusOr<ReadBytes> MountedVfs::Read(HandleId handle, uint64_t offset_byte
   const IoTimeout::Call call(timeout_);
   WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
   WEFT_RETURN_IF_ERROR(open->CheckLocks());
+  if (!open->flags.no_atime) open->file->NoteRead(AtimePolicyOfMount());
   return open->file->Read(&open->stream, offset_bytes, length_bytes);
 }
 
@@ -188,6 +210,7 @@ absl::Status MountedVfs::CloseInode(File& file, bool for_writing) {
   request.set_inode_id(file.inode().value());
   request.set_for_writing(for_writing);
   request.set_left_content_id(file.TakeLeftContent());
+  request.set_atime_ns(file.TakeAtime());
   return metadata_.Close(std::move(request)).status();
 }
 

@@ -1,6 +1,8 @@
 // MountedVfs: names and attributes.
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "client/core/mounted_vfs.h"
@@ -13,11 +15,14 @@ std::string Bytes(std::string_view name) { return std::string(name); }
 
 // Chunks that one Locate asks for at once.
 constexpr uint32_t kMaxLocated = 4096;
-constexpr std::string_view kCapabilityXattr = "security.capability";
+// The kernel asks for these by itself, of almost every file; few have them.
+constexpr std::string_view kOftenAsked[] = {"security.capability", "system.posix_acl_access",
+                                            "system.posix_acl_default"};
 
 }  // namespace
 
 proto::Attr MountedVfs::Merge(const proto::Attr& attr, File::Origin origin) {
+  plain_.Note(attr, std::chrono::steady_clock::now());
   if (attr.type() != proto::REGULAR) return attr;
   const auto file = files_.Find(InodeId(attr.inode_id()));
   if (file == nullptr) return attr;
@@ -25,11 +30,12 @@ proto::Attr MountedVfs::Merge(const proto::Attr& attr, File::Origin origin) {
   return file->attr();
 }
 
-absl::StatusOr<proto::Attr> MountedVfs::Lookup(InodeId parent, std::string_view name) {
+absl::StatusOr<proto::Attr> MountedVfs::Lookup(Caller caller, InodeId parent,
+                                               std::string_view name) {
   proto::LookupRequest request;
   request.set_parent_id(parent.value());
   request.set_name(Bytes(name));
-  WEFT_ASSIGN_OR_RETURN(const auto reply, metadata_.Lookup(request));
+  WEFT_ASSIGN_OR_RETURN(const auto reply, metadata_.Lookup(caller, std::move(request)));
   return Merge(reply.attr(), File::Origin::kServer);
 }
 
@@ -52,6 +58,7 @@ absl::StatusOr<proto::Attr> MountedVfs::SetAttr(Caller caller, InodeId inode,
   request.set_atime_now(changes.atime_now);
   request.set_mtime_now(changes.mtime_now);
   request.set_clear_set_id(changes.clear_set_id);
+  request.set_by_open_file(changes.by_open_file);
   // A change of the size goes through the file even where nobody has it open: whoever opens it
   // meanwhile must see the new content.
   const auto file = changes.size_bytes ? files_.Get(inode) : files_.Find(inode);
@@ -69,10 +76,11 @@ absl::StatusOr<proto::Attr> MountedVfs::MakeNode(Caller caller, InodeId parent,
   request.set_name(Bytes(name));
   request.set_type(type);
   request.set_permissions(permissions);
+  request.set_umask(caller.umask);
   request.set_rdev(rdev);
   request.set_symlink_target(Bytes(symlink_target));
-  WEFT_ASSIGN_OR_RETURN(auto reply, metadata_.MakeNode(caller, std::move(request)));
-  return std::move(*reply.mutable_attr());
+  WEFT_ASSIGN_OR_RETURN(const auto reply, metadata_.MakeNode(caller, std::move(request)));
+  return Merge(reply.attr(), File::Origin::kOurChange);
 }
 
 absl::StatusOr<proto::Attr> MountedVfs::Link(Caller caller, InodeId inode, InodeId new_parent,
@@ -119,18 +127,20 @@ absl::Status MountedVfs::Rename(Caller caller, InodeId parent, std::string_view 
 }
 
 absl::StatusOr<std::string> MountedVfs::ReadLink(InodeId inode) {
-  WEFT_ASSIGN_OR_RETURN(auto reply, metadata_.ReadLink(inode));
+  WEFT_ASSIGN_OR_RETURN(auto reply, metadata_.ReadLink(inode, AtimePolicyOfMount()));
   return std::move(*reply.mutable_target());
 }
 
-absl::StatusOr<DirPage> MountedVfs::ReadDir(InodeId directory, std::string_view after_name,
-                                            uint32_t max_entries, bool want_attrs) {
+absl::StatusOr<DirPage> MountedVfs::ReadDir(Caller caller, InodeId directory,
+                                            std::string_view after_name, uint32_t max_entries,
+                                            bool want_attrs) {
   proto::ReadDirRequest request;
   request.set_inode_id(directory.value());
   request.set_after_name(Bytes(after_name));
   request.set_max_entries(max_entries);
   request.set_want_attrs(want_attrs);
-  WEFT_ASSIGN_OR_RETURN(auto reply, metadata_.ReadDir(request));
+  request.set_atime(options_.directory_atime ? AtimePolicyOfMount() : proto::NO_ATIME);
+  WEFT_ASSIGN_OR_RETURN(auto reply, metadata_.ReadDir(caller, std::move(request)));
   DirPage page;
   page.at_end = reply.at_end();
   page.parent = InodeId(reply.parent_id());
@@ -144,20 +154,25 @@ absl::StatusOr<DirPage> MountedVfs::ReadDir(InodeId directory, std::string_view 
 
 absl::StatusOr<proto::StatFsReply> MountedVfs::StatFs() { return metadata_.StatFs(); }
 
-absl::StatusOr<std::string> MountedVfs::GetXattr(InodeId inode, std::string_view name) {
-  // The kernel asks for this one before each write(2): for an open file that has no attributes at
-  // all, a round trip would make small writes several times slower.
-  if (name == kCapabilityXattr) {
-    const auto file = files_.Find(inode);
-    const proto::Attr known = file == nullptr ? proto::Attr() : file->server_attr();
-    if (known.inode_id() != 0 && !known.has_xattrs()) {
-      return PosixError(ENODATA, "the file has no extended attributes");
-    }
+bool MountedVfs::IsKnownPlain(InodeId inode) {
+  const auto file = files_.Find(inode);
+  const proto::Attr known = file == nullptr ? proto::Attr() : file->server_attr();
+  if (known.inode_id() != 0) return !known.has_xattrs();
+  return plain_.Contains(inode, std::chrono::steady_clock::now());
+}
+
+absl::StatusOr<std::string> MountedVfs::GetXattr(Caller caller, InodeId inode,
+                                                 std::string_view name) {
+  // Before each write(2), and after each lookup: a round trip would make small writes, and all work
+  // of who does not own the files, several times slower.
+  if (std::find(std::begin(kOftenAsked), std::end(kOftenAsked), name) != std::end(kOftenAsked) &&
+      IsKnownPlain(inode)) {
+    return PosixError(ENODATA, "the file has no extended attributes");
   }
   proto::GetXattrRequest request;
   request.set_inode_id(inode.value());
   request.set_name(Bytes(name));
-  WEFT_ASSIGN_OR_RETURN(auto reply, metadata_.GetXattr(request));
+  WEFT_ASSIGN_OR_RETURN(auto reply, metadata_.GetXattr(caller, std::move(request)));
   return std::move(*reply.mutable_value());
 }
 
@@ -170,13 +185,14 @@ absl::Status MountedVfs::SetXattr(Caller caller, InodeId inode, std::string_view
   request.set_create_only(create_only);
   request.set_replace_only(replace_only);
   WEFT_RETURN_IF_ERROR(metadata_.SetXattr(caller, std::move(request)).status());
+  plain_.Forget(inode);
   // An open file learns that it has attributes now (see GetXattr); it is set, whatever comes of it.
   if (files_.Find(inode) != nullptr) static_cast<void>(GetAttr(inode));
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::string>> MountedVfs::ListXattr(InodeId inode) {
-  WEFT_ASSIGN_OR_RETURN(const auto reply, metadata_.ListXattr(inode));
+absl::StatusOr<std::vector<std::string>> MountedVfs::ListXattr(Caller caller, InodeId inode) {
+  WEFT_ASSIGN_OR_RETURN(const auto reply, metadata_.ListXattr(caller, inode));
   return std::vector<std::string>(reply.names().begin(), reply.names().end());
 }
 

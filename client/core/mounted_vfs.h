@@ -25,6 +25,7 @@
 #include "client/core/map_cache.h"
 #include "client/core/memory_budget.h"
 #include "client/core/metadata_client.h"
+#include "client/core/plain_inodes.h"
 #include "client/core/session.h"
 #include "client/core/vfs.h"
 #include "common/mutex.h"
@@ -43,7 +44,7 @@ class MountedVfs final : public Vfs {
 
   absl::Status Close() override;
 
-  absl::StatusOr<proto::Attr> Lookup(InodeId parent, std::string_view name) override;
+  absl::StatusOr<proto::Attr> Lookup(Caller caller, InodeId parent, std::string_view name) override;
   absl::StatusOr<proto::Attr> GetAttr(InodeId inode) override;
   absl::StatusOr<proto::Attr> SetAttr(Caller caller, InodeId inode,
                                       const AttrChanges& changes) override;
@@ -57,7 +58,7 @@ class MountedVfs final : public Vfs {
   absl::Status Rename(Caller caller, InodeId parent, std::string_view name, InodeId new_parent,
                       std::string_view new_name, bool no_replace, bool exchange) override;
   absl::StatusOr<std::string> ReadLink(InodeId inode) override;
-  absl::StatusOr<DirPage> ReadDir(InodeId directory, std::string_view after_name,
+  absl::StatusOr<DirPage> ReadDir(Caller caller, InodeId directory, std::string_view after_name,
                                   uint32_t max_entries, bool want_attrs) override;
 
   absl::StatusOr<Opened> Create(Caller caller, InodeId parent, std::string_view name,
@@ -80,10 +81,11 @@ class MountedVfs final : public Vfs {
   void CloseLocks(HandleId handle, uint64_t owner) override;
 
   absl::StatusOr<proto::StatFsReply> StatFs() override;
-  absl::StatusOr<std::string> GetXattr(InodeId inode, std::string_view name) override;
+  absl::StatusOr<std::string> GetXattr(Caller caller, InodeId inode,
+                                       std::string_view name) override;
   absl::Status SetXattr(Caller caller, InodeId inode, std::string_view name, std::string_view value,
                         bool create_only, bool replace_only) override;
-  absl::StatusOr<std::vector<std::string>> ListXattr(InodeId inode) override;
+  absl::StatusOr<std::vector<std::string>> ListXattr(Caller caller, InodeId inode) override;
   absl::Status RemoveXattr(Caller caller, InodeId inode, std::string_view name) override;
 
   absl::StatusOr<proto::Layout> GetLayout(InodeId inode) override;
@@ -116,6 +118,12 @@ class MountedVfs final : public Vfs {
   // Asks for the map, behind the caller, if it is older than `epoch`.
   void WantMap(MapEpoch epoch);
 
+  // Who may only read leaves no access times.
+  [[nodiscard]] proto::AtimePolicy AtimePolicyOfMount() const {
+    return options_.read_only ? proto::NO_ATIME : options_.atime;
+  }
+  // What the server need not be asked for, because the inode has no extended attributes at all.
+  bool IsKnownPlain(InodeId inode);
   // What is told of an attribute that the server sent.
   proto::Attr Merge(const proto::Attr& attr, File::Origin origin);
   Opened AddHandle(std::shared_ptr<File> file, OpenFlags flags, bool created, bool keep_cache)
@@ -153,6 +161,7 @@ class MountedVfs final : public Vfs {
   FileMount file_mount_;
   FileTable files_;
   SeenFiles seen_;
+  PlainInodes plain_;
   Invalidator invalidator_;
   LockClient locks_;
   std::unique_ptr<IoPool> pool_;

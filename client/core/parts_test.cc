@@ -15,6 +15,7 @@
 #include "client/core/io_timeout.h"
 #include "client/core/kept_errors.h"
 #include "client/core/memory_budget.h"
+#include "client/core/plain_inodes.h"
 #include "client/core/sequence.h"
 #include "client/core/slab_buffer.h"
 #include "client/core/stream_detector.h"
@@ -305,6 +306,25 @@ TEST(GateTest, OneAloneOrManyTogether) {
 }
 
 constexpr uint64_t kMiB = uint64_t{1} << 20;
+
+TEST(PlainInodesTest, KnownForAsLongAsTheKernelKeepsAttributes) {
+  PlainInodes plain;
+  const PlainInodes::Clock::time_point now{};
+  proto::Attr attr;
+  attr.set_inode_id(7);
+  const InodeId inode(7);
+  EXPECT_FALSE(plain.Contains(inode, now));
+  plain.Note(attr, now);
+  EXPECT_TRUE(plain.Contains(inode, now));
+  EXPECT_FALSE(plain.Contains(InodeId(8), now));
+  EXPECT_FALSE(plain.Contains(inode, now + PlainInodes::kKept));
+  plain.Forget(inode);
+  EXPECT_FALSE(plain.Contains(inode, now));
+  plain.Note(attr, now);
+  attr.set_has_xattrs(true);
+  plain.Note(attr, now);
+  EXPECT_FALSE(plain.Contains(inode, now)) << "it has some now";
+}
 
 TEST(StreamDetectorTest, ASequentialReaderIsReadAheadOfFurtherAndFurther) {
   StreamDetector stream;

@@ -48,6 +48,7 @@ absl::Status Session::OpenUntil(std::chrono::steady_clock::time_point deadline) 
   request.set_host(HostName());
   request.set_mount_point(options_.mount_point);
   request.set_version(kVersion);
+  request.set_read_only(options_.read_only);
   wire::Backoff backoff(deadline);
   for (;;) {
     auto reply = metadata_->OpenSession(request, std::min(kOpenTryTimeout, backoff.Left()));

@@ -41,6 +41,7 @@ class Session {
   struct Options {
     wire::ChannelOptions server;
     std::string mount_point;
+    bool read_only = false;
     std::chrono::milliseconds connect_timeout{10'000};
   };
 

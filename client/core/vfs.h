@@ -38,12 +38,20 @@ struct VfsOptions {
   uint64_t read_cache_bytes = uint64_t{128}
                               << 20;  // read ahead and not yet asked for, the whole mount
   uint32_t io_threads = 16;           // for flushing and reading ahead
+  // The server refuses every change of this mount.
+  bool read_only = false;
+  // How reading changes access times, and whether it does so of directories.
+  proto::AtimePolicy atime = proto::RELATIVE_ATIME;
+  bool directory_atime = true;
 };
 
-// Who makes a call.
+// Who makes a call. The metadata-server checks what he may.
 struct Caller {
   uint32_t uid = 0;
   uint32_t gid = 0;
+  uint32_t umask = 0;  // for what he creates
+  // Supplementary groups, at most kMaxCallerGroups; null: none, or not known.
+  std::shared_ptr<const std::vector<uint32_t>> groups;
 };
 
 // Told when a lock was set, or why not. See Vfs::SetLock.
@@ -56,6 +64,8 @@ struct OpenFlags {
   bool read = true;
   bool write = false;
   bool truncate = false;
+  bool execute = false;   // execve(2): needs permission to execute, not to read
+  bool no_atime = false;  // O_NOATIME
 };
 
 struct Opened {
@@ -72,6 +82,7 @@ struct AttrChanges {
   std::optional<int64_t> atime_ns, mtime_ns;
   bool atime_now = false, mtime_now = false;
   bool clear_set_id = false;
+  bool by_open_file = false;  // the size, through a descriptor that is open for writing
 };
 
 // Bytes of a file: pieces of memory that stay valid while this lives. Shorter than asked only at
@@ -111,7 +122,8 @@ class Vfs {
   // lost. The last call, once.
   [[nodiscard]] virtual absl::Status Close() { return absl::OkStatus(); }
 
-  virtual absl::StatusOr<proto::Attr> Lookup(InodeId parent, std::string_view name) = 0;
+  virtual absl::StatusOr<proto::Attr> Lookup(Caller caller, InodeId parent,
+                                             std::string_view name) = 0;
   // Size and times include what this mount has buffered.
   virtual absl::StatusOr<proto::Attr> GetAttr(InodeId inode) = 0;
   virtual absl::StatusOr<proto::Attr> SetAttr(Caller caller, InodeId inode,
@@ -127,8 +139,9 @@ class Vfs {
                               InodeId new_parent, std::string_view new_name, bool no_replace,
                               bool exchange) = 0;
   virtual absl::StatusOr<std::string> ReadLink(InodeId inode) = 0;
-  virtual absl::StatusOr<DirPage> ReadDir(InodeId directory, std::string_view after_name,
-                                          uint32_t max_entries, bool want_attrs) = 0;
+  virtual absl::StatusOr<DirPage> ReadDir(Caller caller, InodeId directory,
+                                          std::string_view after_name, uint32_t max_entries,
+                                          bool want_attrs) = 0;
 
   virtual absl::StatusOr<Opened> Create(Caller caller, InodeId parent, std::string_view name,
                                         uint32_t permissions, bool exclusive, OpenFlags flags) = 0;
@@ -168,10 +181,11 @@ class Vfs {
   virtual void CloseLocks(HandleId handle, uint64_t owner) = 0;
 
   virtual absl::StatusOr<proto::StatFsReply> StatFs() = 0;
-  virtual absl::StatusOr<std::string> GetXattr(InodeId inode, std::string_view name) = 0;
+  virtual absl::StatusOr<std::string> GetXattr(Caller caller, InodeId inode,
+                                               std::string_view name) = 0;
   virtual absl::Status SetXattr(Caller caller, InodeId inode, std::string_view name,
                                 std::string_view value, bool create_only, bool replace_only) = 0;
-  virtual absl::StatusOr<std::vector<std::string>> ListXattr(InodeId inode) = 0;
+  virtual absl::StatusOr<std::vector<std::string>> ListXattr(Caller caller, InodeId inode) = 0;
   virtual absl::Status RemoveXattr(Caller caller, InodeId inode, std::string_view name) = 0;
 
   virtual absl::StatusOr<proto::Layout> GetLayout(InodeId inode) = 0;

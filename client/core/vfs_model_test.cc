@@ -65,7 +65,7 @@ class ModelFile {
   // As another mount sees it, after a flush.
   bool CheckElsewhere(Vfs& other) {
     if (!Ok(vfs_->Flush(handle_), "flush")) return false;
-    const auto attr = other.Lookup(kRootInode, name_);
+    const auto attr = other.Lookup({}, kRootInode, name_);
     if (!Ok(attr.status(), "lookup")) return false;
     const auto opened = other.Open({}, InodeId(attr->inode_id()), {true, false, false});
     if (!Ok(opened.status(), "open")) return false;

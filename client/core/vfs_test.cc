@@ -222,13 +222,47 @@ TEST_F(VfsTest, TimesThatWereSetSurviveTheCommitOfEarlierWrites) {
   }
 }
 
+TEST_F(VfsTest, ReadingSetsTheAccessTimeAndTheCloseTellsIt) {
+  auto vfs = cluster_.Mount();
+  Opened file = Create(*vfs, "a");
+  Write(*vfs, file.handle, 0, "x");
+  ASSERT_TRUE(vfs->Release(file.handle).ok());
+  const auto atime = [&] { return vfs->GetAttr(InodeId(file.attr.inode_id()))->atime_ns(); };
+  const auto told = [&] { return cluster_.metadata().AttrOf("a").atime_ns(); };
+
+  file = Open(*vfs, "a", {.read = true, .write = false, .no_atime = true});
+  Read(*vfs, file.handle);
+  EXPECT_EQ(atime(), 0) << "O_NOATIME";
+  ASSERT_TRUE(vfs->Release(file.handle).ok());
+
+  file = Open(*vfs, "a", {.read = true, .write = false});
+  Read(*vfs, file.handle);
+  const int64_t read = atime();
+  EXPECT_GT(read, cluster_.metadata().AttrOf("a").mtime_ns());
+  EXPECT_EQ(told(), 0);
+  Read(*vfs, file.handle);
+  EXPECT_EQ(atime(), read) << "newer than what changed: it stays";
+  ASSERT_TRUE(vfs->Release(file.handle).ok());
+  EXPECT_EQ(told(), read);
+
+  file = Open(*vfs, "a");
+  Write(*vfs, file.handle, 0, "y");
+  Read(*vfs, file.handle);
+  EXPECT_GT(atime(), read);
+  AttrChanges changes;
+  changes.atime_ns = 5;
+  ASSERT_TRUE(vfs->SetAttr({}, InodeId(file.attr.inode_id()), changes).ok());
+  ASSERT_TRUE(vfs->Release(file.handle).ok());
+  EXPECT_EQ(told(), read) << "what was set is the server's to keep, not the read before it";
+}
+
 TEST_F(VfsTest, AnUnlinkedFileLivesUntilItIsClosed) {
   auto vfs = cluster_.Mount();
   const Opened file = Create(*vfs, "a");
   const std::string text = Text(10, 2 * kChunk);
   Write(*vfs, file.handle, 0, text);
   ASSERT_TRUE(vfs->Unlink({}, kRootInode, "a").ok());
-  EXPECT_EQ(ErrnoOf(vfs->Lookup(kRootInode, "a").status()), ENOENT);
+  EXPECT_EQ(ErrnoOf(vfs->Lookup({}, kRootInode, "a").status()), ENOENT);
   ASSERT_TRUE(vfs->Fsync(file.handle).ok());
   EXPECT_TRUE(SameBytes(Read(*vfs, file.handle), text));
   ASSERT_TRUE(vfs->Release(file.handle).ok());
@@ -320,7 +354,7 @@ TEST_F(VfsTest, ADirectoryShowsTheSizesOfWhatIsBuffered) {
   auto vfs = cluster_.Mount();
   Write(*vfs, Create(*vfs, "a").handle, 0, "hello");
   Write(*vfs, Create(*vfs, "b").handle, 0, Text(15, kChunk));
-  const auto page = vfs->ReadDir(kRootInode, "", 10, true);
+  const auto page = vfs->ReadDir({}, kRootInode, "", 10, true);
   ASSERT_TRUE(page.ok()) << page.status();
   ASSERT_EQ(page->entries.size(), 2u);
   EXPECT_EQ(page->entries[0].attr().size_bytes(), 5u);

@@ -3,7 +3,9 @@
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <vector>
 
 #include "common/status.h"
 
@@ -16,6 +18,25 @@ constexpr uint64_t kStatBlockBytes = 512;  // unit of st_blocks, whatever the fi
 // writes do not become as many requests, small enough that reading a few bytes here and there does
 // not read far more than asked.
 constexpr uint32_t kPreferredIoBytes = 64 * 1024;
+
+// Root needs none, and a caller in another process namespace has no number here (0).
+bool HasGroups(const fuse_ctx& context) { return context.uid != 0 && context.pid != 0; }
+
+CallerGroups::Key KeyOf(const fuse_ctx& context) {
+  return {.thread = context.pid, .uid = context.uid, .gid = context.gid};
+}
+
+std::vector<uint32_t> ReadGroups(fuse_req_t request) {
+  constexpr int kUsual = 64;
+  std::vector<gid_t> groups(kUsual);
+  int count = fuse_req_getgroups(request, kUsual, groups.data());
+  if (count > kUsual) {
+    groups.resize(static_cast<size_t>(count));
+    count = std::min(count, fuse_req_getgroups(request, count, groups.data()));
+  }
+  groups.resize(static_cast<size_t>(std::max(count, 0)));  // the thread may have ended
+  return groups;
+}
 
 timespec ToTimespec(int64_t ns) {
   int64_t seconds = ns / kNsPerSecond;
@@ -33,9 +54,25 @@ Adapter& AdapterOf(fuse_req_t request) {
   return *static_cast<Adapter*>(fuse_req_userdata(request));
 }
 
-client::Caller CallerOf(fuse_req_t request) {
+client::Caller CallerOf(fuse_req_t request, Groups groups) {
   const fuse_ctx* const context = fuse_req_ctx(request);
-  return {.uid = context->uid, .gid = context->gid};
+  client::Caller caller{
+      .uid = context->uid, .gid = context->gid, .umask = context->umask, .groups = nullptr};
+  if (!HasGroups(*context)) return caller;
+  CallerGroups& known = AdapterOf(request).groups;
+  const auto read = [request] { return ReadGroups(request); };
+  caller.groups = groups == Groups::kKept ? known.Get(KeyOf(*context), read)
+                                          : known.Reread(KeyOf(*context), read);
+  return caller;
+}
+
+bool RereadGroups(fuse_req_t request, client::Caller* caller) {
+  const fuse_ctx* const context = fuse_req_ctx(request);
+  if (!HasGroups(*context)) return false;
+  const CallerGroups::Groups before = caller->groups;
+  caller->groups =
+      AdapterOf(request).groups.Reread(KeyOf(*context), [request] { return ReadGroups(request); });
+  return before == nullptr || *before != *caller->groups;
 }
 
 double Seconds(std::chrono::milliseconds duration) {

@@ -11,12 +11,16 @@
 #include <absl/status/statusor.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <chrono>
 #include <string>
 
 #include "client/core/vfs.h"
+#include "client/fuse/caller_groups.h"
 #include "client/fuse/libfuse.h"
 #include "client/fuse/locks.h"
+#include "common/clock.h"
+#include "common/status.h"
 #include "proto/types.pb.h"
 
 namespace weft::fuse {
@@ -41,10 +45,38 @@ struct Adapter {
   std::string mount_json;  // value of the extended attribute "weft.mount"
   LockScope locks = LockScope::kCluster;
   ParkedLocks parked_locks = {};
+  CallerGroups groups{&SystemClock()};
 };
 
 [[nodiscard]] Adapter& AdapterOf(fuse_req_t request);
-[[nodiscard]] client::Caller CallerOf(fuse_req_t request);
+// Who asks. `kFresh`: with supplementary groups read now, for what they decide beyond yes and no (a
+// set-group-id bit that is kept or not) and for what is kept longer than the request.
+enum class Groups { kKept, kFresh };
+[[nodiscard]] client::Caller CallerOf(fuse_req_t request, Groups groups = Groups::kKept);
+// Reads the caller's supplementary groups anew. False: they are what they were.
+[[nodiscard]] bool RereadGroups(fuse_req_t request, client::Caller* caller);
+
+[[nodiscard]] inline const absl::Status& StatusOf(const absl::Status& status) { return status; }
+template <typename T>
+[[nodiscard]] const absl::Status& StatusOf(const absl::StatusOr<T>& result) {
+  return result.status();
+}
+
+// Calls call(caller), which gives a Status or StatusOr. What is refused for lack of permission is
+// called once more where the groups that were kept were out of date.
+template <typename Call>
+[[nodiscard]] auto AsCaller(fuse_req_t request, Groups groups, const Call& call) {
+  client::Caller caller = CallerOf(request, groups);
+  auto result = call(caller);
+  const int error = ErrnoOf(StatusOf(result));
+  if ((error == EACCES || error == EPERM) && RereadGroups(request, &caller)) result = call(caller);
+  return result;
+}
+template <typename Call>
+[[nodiscard]] auto AsCaller(fuse_req_t request, const Call& call) {
+  return AsCaller(request, Groups::kKept, call);
+}
+
 [[nodiscard]] double Seconds(std::chrono::milliseconds duration);
 
 // What stat(2) shows.

@@ -19,9 +19,9 @@ absl::Status DirStream::Read(int64_t position, uint32_t max_entries, bool want_a
   MutexLock lock(&mutex_);
   if (position == DirPositions::kStart) positions_.Clear();
   WEFT_ASSIGN_OR_RETURN(const std::string after_name, Resolve(position));
-  WEFT_ASSIGN_OR_RETURN(
-      const client::DirPage page,
-      vfs_.ReadDir(directory_, after_name, std::min(max_entries, kMaxEntriesPerRead), want_attrs));
+  WEFT_ASSIGN_OR_RETURN(const client::DirPage page,
+                        vfs_.ReadDir(caller_, directory_, after_name,
+                                     std::min(max_entries, kMaxEntriesPerRead), want_attrs));
   if (!GiveDots(position, page.parent, sink)) return absl::OkStatus();
   positions_.BeginBatch(position, after_name);
   return GiveEntries(page, sink);
@@ -39,7 +39,7 @@ absl::StatusOr<std::string> DirStream::FindByHash(std::string_view after_name,
   std::string cursor(after_name);
   for (uint32_t searched = 0; searched < kMaxEntriesSearched; searched += kEntriesPerSearchStep) {
     WEFT_ASSIGN_OR_RETURN(const client::DirPage page,
-                          vfs_.ReadDir(directory_, cursor, kEntriesPerSearchStep,
+                          vfs_.ReadDir(caller_, directory_, cursor, kEntriesPerSearchStep,
                                        /*want_attrs=*/false));
     for (const proto::DirEntry& entry : page.entries) {
       if (DirPositions::HashOf(entry.name()) == hash) return entry.name();

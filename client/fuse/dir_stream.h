@@ -12,6 +12,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "client/core/vfs.h"
 #include "client/fuse/dir_positions.h"
@@ -37,8 +38,10 @@ class DirStream {
   // How far an entry is looked for from where its answer began (see DirPositions).
   static constexpr uint32_t kMaxEntriesSearched = 64 * 1024;
 
-  // `vfs` must outlive this.
-  DirStream(client::Vfs& vfs, InodeId directory) : vfs_(vfs), directory_(directory) {}
+  // `vfs` must outlive this. `caller`: who opened it; the metadata-server checks with each page
+  // that he may read it.
+  DirStream(client::Vfs& vfs, client::Caller caller, InodeId directory)
+      : vfs_(vfs), caller_(std::move(caller)), directory_(directory) {}
 
   // Gives what follows `position` to `sink` until it is full, for at most `max_entries`. Nothing
   // was given: the directory ends here. EINVAL: no such position was given out; EOVERFLOW: more
@@ -54,6 +57,7 @@ class DirStream {
   absl::Status GiveEntries(const client::DirPage& page, const Sink& sink) WEFT_REQUIRES(mutex_);
 
   client::Vfs& vfs_;
+  const client::Caller caller_;
   const InodeId directory_;
   Mutex mutex_;
   DirPositions positions_ WEFT_GUARDED_BY(mutex_);

@@ -58,7 +58,7 @@ class DirStreamTest : public ::testing::Test {
 };
 
 TEST_F(DirStreamTest, EmptyDirectoryHasDots) {
-  DirStream stream(vfs_, kRootInode);
+  DirStream stream(vfs_, {}, kRootInode);
   const std::vector<Given> all = ReadAll(stream, DirPositions::kStart, 10);
   ASSERT_EQ(all.size(), 2u);
   EXPECT_EQ(all[0].name, ".");
@@ -68,7 +68,7 @@ TEST_F(DirStreamTest, EmptyDirectoryHasDots) {
 TEST_F(DirStreamTest, EveryEntryComesOnceWhateverFits) {
   MakeFiles(100);
   for (const size_t room : {1, 2, 3, 7, 1000}) {
-    DirStream stream(vfs_, kRootInode);
+    DirStream stream(vfs_, {}, kRootInode);
     const std::vector<Given> all = ReadAll(stream, DirPositions::kStart, room);
     ASSERT_EQ(all.size(), 102u) << room;
     for (int i = 0; i < 100; ++i) EXPECT_EQ(all[i + 2].name, NameOf(i));
@@ -77,7 +77,7 @@ TEST_F(DirStreamTest, EveryEntryComesOnceWhateverFits) {
 
 TEST_F(DirStreamTest, DotsTellTheirInodes) {
   const auto directory = vfs_.MakeNode({}, kRootInode, "d", proto::DIRECTORY, 0755, 0, {});
-  DirStream stream(vfs_, InodeId(directory->inode_id()));
+  DirStream stream(vfs_, {}, InodeId(directory->inode_id()));
   std::vector<InodeId> inodes;
   ASSERT_TRUE(stream
                   .Read(DirPositions::kStart, 10, false,
@@ -91,7 +91,7 @@ TEST_F(DirStreamTest, DotsTellTheirInodes) {
 
 TEST_F(DirStreamTest, AttributesComeWhereWanted) {
   MakeFiles(1);
-  DirStream stream(vfs_, kRootInode);
+  DirStream stream(vfs_, {}, kRootInode);
   bool has_attr = false;
   ASSERT_TRUE(stream
                   .Read(DirPositions::kAfterDotDot, 10, /*want_attrs=*/true,
@@ -107,7 +107,7 @@ TEST_F(DirStreamTest, AttributesComeWhereWanted) {
 // As the kernel does when the caller's buffer ends within an answer.
 TEST_F(DirStreamTest, GoesOnWithinTheLastAnswerAfterItsEntryWasRemoved) {
   MakeFiles(20);
-  DirStream stream(vfs_, kRootInode);
+  DirStream stream(vfs_, {}, kRootInode);
   const std::vector<Given> first = Read(stream, DirPositions::kAfterDotDot, 10);
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(vfs_.Unlink({}, kRootInode, NameOf(i)).ok());
   const std::vector<Given> rest = ReadAll(stream, first[4].position, 10);
@@ -118,7 +118,7 @@ TEST_F(DirStreamTest, GoesOnWithinTheLastAnswerAfterItsEntryWasRemoved) {
 TEST_F(DirStreamTest, RemovingWhileListingLosesNothing) {
   constexpr int kFiles = 1000;
   MakeFiles(kFiles);
-  DirStream stream(vfs_, kRootInode);
+  DirStream stream(vfs_, {}, kRootInode);
   int64_t position = DirPositions::kAfterDotDot;
   int removed = 0;
   for (;;) {
@@ -135,7 +135,7 @@ TEST_F(DirStreamTest, RemovingWhileListingLosesNothing) {
 
 TEST_F(DirStreamTest, SeeksBackToAnyPosition) {
   MakeFiles(300);
-  DirStream stream(vfs_, kRootInode);
+  DirStream stream(vfs_, {}, kRootInode);
   const std::vector<Given> all = ReadAll(stream, DirPositions::kStart, 9);
   for (size_t i = 0; i + 1 < all.size(); i += 13) {
     const std::vector<Given> again = Read(stream, all[i].position, 5);
@@ -146,7 +146,7 @@ TEST_F(DirStreamTest, SeeksBackToAnyPosition) {
 
 TEST_F(DirStreamTest, SeeksBackPastRemovedEntriesWithoutLosingOne) {
   MakeFiles(300);
-  DirStream stream(vfs_, kRootInode);
+  DirStream stream(vfs_, {}, kRootInode);
   const std::vector<Given> all = ReadAll(stream, DirPositions::kStart, 9);
   const Given& mark = all[100];
   ASSERT_TRUE(vfs_.Unlink({}, kRootInode, mark.name).ok());
@@ -157,7 +157,7 @@ TEST_F(DirStreamTest, SeeksBackPastRemovedEntriesWithoutLosingOne) {
 
 TEST_F(DirStreamTest, ARewindSeesNewEntries) {
   MakeFiles(3);
-  DirStream stream(vfs_, kRootInode);
+  DirStream stream(vfs_, {}, kRootInode);
   EXPECT_EQ(ReadAll(stream, DirPositions::kStart, 10).size(), 5u);
   ASSERT_TRUE(vfs_.MakeNode({}, kRootInode, "a", proto::REGULAR, 0644, 0, {}).ok());
   const std::vector<Given> again = ReadAll(stream, DirPositions::kStart, 10);
@@ -166,14 +166,14 @@ TEST_F(DirStreamTest, ARewindSeesNewEntries) {
 }
 
 TEST_F(DirStreamTest, AnUnknownPositionIsRefused) {
-  DirStream stream(vfs_, kRootInode);
+  DirStream stream(vfs_, {}, kRootInode);
   const absl::Status status = stream.Read(4711, 10, false, [](const auto&) { return true; });
   EXPECT_EQ(ErrnoOf(status), EINVAL);
 }
 
 TEST_F(DirStreamTest, ReadsNoMoreThanTheAnswerNeeds) {
   MakeFiles(1000);
-  DirStream stream(vfs_, kRootInode);
+  DirStream stream(vfs_, {}, kRootInode);
   ReadAll(stream, DirPositions::kStart, 100);
   EXPECT_LE(vfs_.directory_reads(), 13u);  // 11 answers with entries, the empty one, and a bit
 }

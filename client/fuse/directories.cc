@@ -25,7 +25,8 @@ constexpr size_t kMaxAnswerBytes = size_t{1} << 20;
 DirStream& StreamOf(const fuse_file_info* file) { return *reinterpret_cast<DirStream*>(file->fh); }
 
 void OpenDir(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
-  auto stream = std::make_unique<DirStream>(AdapterOf(request).vfs, InodeId(inode));
+  auto stream = std::make_unique<DirStream>(AdapterOf(request).vfs,
+                                            CallerOf(request, Groups::kFresh), InodeId(inode));
   file->fh = reinterpret_cast<uint64_t>(stream.get());
   // Owned by the kernel's handle from here on, unless the caller was killed meanwhile.
   if (fuse_reply_open(request, file) != -ENOENT) static_cast<void>(stream.release());

@@ -20,11 +20,16 @@ namespace {
 
 constexpr size_t kMaxReplyPieces = IOV_MAX - 1;  // libfuse adds one for its header
 
+// The kernel's __FMODE_EXEC, which it passes on with the flags of an open for execve(2).
+constexpr int kOpenForExecution = 0x20;
+
 client::OpenFlags ToOpenFlags(int flags) {
   const int access = flags & O_ACCMODE;
   return {.read = access == O_RDONLY || access == O_RDWR,
           .write = access == O_WRONLY || access == O_RDWR,
-          .truncate = (flags & O_TRUNC) != 0};
+          .truncate = (flags & O_TRUNC) != 0,
+          .execute = (flags & kOpenForExecution) != 0,
+          .no_atime = (flags & O_NOATIME) != 0};
 }
 
 void FillFile(const Adapter& adapter, const client::Opened& opened, fuse_file_info* file) {
@@ -44,10 +49,13 @@ void ReleaseUnwanted(client::Vfs& vfs, client::HandleId handle) {
 
 void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode,
             fuse_file_info* file) {
-  const Adapter& adapter = AdapterOf(request);
+  Adapter& adapter = AdapterOf(request);
+  const Groups groups = (mode & S_ISGID) != 0 ? Groups::kFresh : Groups::kKept;
   const absl::StatusOr<client::Opened> opened =
-      adapter.vfs.Create(CallerOf(request), InodeId(parent), name, mode & kPermissionBits,
-                         (file->flags & O_EXCL) != 0, ToOpenFlags(file->flags));
+      AsCaller(request, groups, [&](const client::Caller& caller) {
+        return adapter.vfs.Create(caller, InodeId(parent), name, mode & kPermissionBits,
+                                  (file->flags & O_EXCL) != 0, ToOpenFlags(file->flags));
+      });
   if (!opened.ok()) return ReplyStatus(request, opened.status());
   FillFile(adapter, *opened, file);
   const fuse_entry_param entry = ToEntry(adapter, opened->attr);
@@ -57,9 +65,11 @@ void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode
 }
 
 void Open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
-  const Adapter& adapter = AdapterOf(request);
+  Adapter& adapter = AdapterOf(request);
   const absl::StatusOr<client::Opened> opened =
-      adapter.vfs.Open(CallerOf(request), InodeId(inode), ToOpenFlags(file->flags));
+      AsCaller(request, [&](const client::Caller& caller) {
+        return adapter.vfs.Open(caller, InodeId(inode), ToOpenFlags(file->flags));
+      });
   if (!opened.ok()) return ReplyStatus(request, opened.status());
   FillFile(adapter, *opened, file);
   if (fuse_reply_open(request, file) == -ENOENT) ReleaseUnwanted(adapter.vfs, opened->handle);

@@ -32,7 +32,9 @@ proto::FileType TypeOf(mode_t mode) {
 
 void Lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   const Adapter& adapter = AdapterOf(request);
-  const absl::StatusOr<proto::Attr> attr = adapter.vfs.Lookup(InodeId(parent), name);
+  const absl::StatusOr<proto::Attr> attr = AsCaller(request, [&](const client::Caller& caller) {
+    return adapter.vfs.Lookup(caller, InodeId(parent), name);
+  });
   if (ErrnoOf(attr.status()) == ENOENT && adapter.timeouts.missing_entries.count() > 0) {
     fuse_entry_param missing = {};  // inode 0: there is none, and the kernel may remember it
     missing.entry_timeout = Seconds(adapter.timeouts.missing_entries);
@@ -50,28 +52,40 @@ void ForgetMulti(fuse_req_t request, size_t /*count*/, fuse_forget_data* /*forge
   fuse_reply_none(request);
 }
 
+struct NewNode {
+  proto::FileType type = proto::REGULAR;
+  uint32_t permissions = 0;
+  uint32_t rdev = 0;
+  const char* symlink_target = "";
+};
+
+void Make(fuse_req_t request, fuse_ino_t parent, const char* name, const NewNode& node) {
+  const Groups groups = (node.permissions & S_ISGID) != 0 ? Groups::kFresh : Groups::kKept;
+  ReplyEntry(request, AsCaller(request, groups, [&](const client::Caller& caller) {
+               return AdapterOf(request).vfs.MakeNode(caller, InodeId(parent), name, node.type,
+                                                      node.permissions, node.rdev,
+                                                      node.symlink_target);
+             }));
+}
+
 void MakeNode(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, dev_t rdev) {
   const proto::FileType type = TypeOf(mode);
   if (type == proto::FILE_TYPE_UNSPECIFIED) {
     fuse_reply_err(request, EINVAL);
     return;
   }
-  ReplyEntry(request, AdapterOf(request).vfs.MakeNode(
-                          CallerOf(request), InodeId(parent), name, type, mode & kPermissionBits,
-                          static_cast<uint32_t>(rdev), /*symlink_target=*/{}));
+  Make(request, parent, name,
+       {.type = type, .permissions = mode & kPermissionBits, .rdev = static_cast<uint32_t>(rdev)});
 }
 
 void MakeDirectory(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
-  ReplyEntry(request, AdapterOf(request).vfs.MakeNode(CallerOf(request), InodeId(parent), name,
-                                                      proto::DIRECTORY, mode & kPermissionBits,
-                                                      /*rdev=*/0, /*symlink_target=*/{}));
+  Make(request, parent, name, {.type = proto::DIRECTORY, .permissions = mode & kPermissionBits});
 }
 
 void Symlink(fuse_req_t request, const char* target, fuse_ino_t parent, const char* name) {
   constexpr uint32_t kSymlinkPermissions = 0777;
-  ReplyEntry(request, AdapterOf(request).vfs.MakeNode(CallerOf(request), InodeId(parent), name,
-                                                      proto::SYMLINK, kSymlinkPermissions,
-                                                      /*rdev=*/0, target));
+  Make(request, parent, name,
+       {.type = proto::SYMLINK, .permissions = kSymlinkPermissions, .symlink_target = target});
 }
 
 void ReadLink(fuse_req_t request, fuse_ino_t inode) {
@@ -81,16 +95,22 @@ void ReadLink(fuse_req_t request, fuse_ino_t inode) {
 }
 
 void Link(fuse_req_t request, fuse_ino_t inode, fuse_ino_t new_parent, const char* new_name) {
-  ReplyEntry(request, AdapterOf(request).vfs.Link(CallerOf(request), InodeId(inode),
-                                                  InodeId(new_parent), new_name));
+  ReplyEntry(request, AsCaller(request, [&](const client::Caller& caller) {
+               return AdapterOf(request).vfs.Link(caller, InodeId(inode), InodeId(new_parent),
+                                                  new_name);
+             }));
 }
 
 void Unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  ReplyStatus(request, AdapterOf(request).vfs.Unlink(CallerOf(request), InodeId(parent), name));
+  ReplyStatus(request, AsCaller(request, [&](const client::Caller& caller) {
+                return AdapterOf(request).vfs.Unlink(caller, InodeId(parent), name);
+              }));
 }
 
 void Rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  ReplyStatus(request, AdapterOf(request).vfs.Rmdir(CallerOf(request), InodeId(parent), name));
+  ReplyStatus(request, AsCaller(request, [&](const client::Caller& caller) {
+                return AdapterOf(request).vfs.Rmdir(caller, InodeId(parent), name);
+              }));
 }
 
 void Rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t new_parent,
@@ -101,9 +121,11 @@ void Rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t 
     fuse_reply_err(request, EINVAL);
     return;
   }
-  ReplyStatus(request,
-              AdapterOf(request).vfs.Rename(CallerOf(request), InodeId(parent), name,
-                                            InodeId(new_parent), new_name, no_replace, exchange));
+  ReplyStatus(request, AsCaller(request, [&](const client::Caller& caller) {
+                return AdapterOf(request).vfs.Rename(caller, InodeId(parent), name,
+                                                     InodeId(new_parent), new_name, no_replace,
+                                                     exchange);
+              }));
 }
 
 }  // namespace

@@ -34,7 +34,10 @@ constexpr std::chrono::milliseconds kMaxDrain{10'000};
 constexpr uint32_t kWanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC |
                              FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS |
                              FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO |
-                             FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_CACHE_SYMLINKS;
+                             FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_CACHE_SYMLINKS |
+                             // The kernel asks for ACLs and obeys them, and leaves the umask to the
+                             // metadata-server, which knows whether there is a default ACL.
+                             FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK;
 // Splicing was measured to be slower than copying; a write-back cache in the kernel would hide
 // writes from other mounts; set-id bits are left to the kernel (attributes.cc).
 constexpr uint32_t kUnwanted = FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |

@@ -1,7 +1,9 @@
 // Operations on extended attributes: getxattr, setxattr, listxattr, removexattr.
 //
-// Names below "system." belong to the kernel's own features (ACLs), which WeftFS does not have:
-// storing them without obeying them would mislead. Names below "weft." are in virtual_xattrs.h.
+// The ACLs, "system.posix_acl_access" and "system.posix_acl_default", come here from the kernel,
+// too, for its own checks. Other names below "system." belong to features that WeftFS does not
+// have: storing them without obeying them would mislead. Names below "weft." are in
+// virtual_xattrs.h.
 #include <sys/xattr.h>
 
 #include <cerrno>
@@ -14,7 +16,11 @@
 namespace weft::fuse {
 namespace {
 
-bool IsUnsupported(std::string_view name) { return name.starts_with("system."); }
+bool IsAcl(std::string_view name) {
+  return name == "system.posix_acl_access" || name == "system.posix_acl_default";
+}
+
+bool IsUnsupported(std::string_view name) { return name.starts_with("system.") && !IsAcl(name); }
 
 // A value of any size, by the rules of getxattr(2): asked with size 0, its length is told.
 void ReplyValue(fuse_req_t request, std::string_view value, size_t size) {
@@ -32,10 +38,12 @@ void GetXattr(fuse_req_t request, fuse_ino_t inode, const char* name, size_t siz
     fuse_reply_err(request, EOPNOTSUPP);
     return;
   }
-  const Adapter& adapter = AdapterOf(request);
+  Adapter& adapter = AdapterOf(request);
   const absl::StatusOr<std::string> value =
       IsVirtualXattr(name) ? GetVirtualXattr(adapter.vfs, InodeId(inode), name, adapter.mount_json)
-                           : adapter.vfs.GetXattr(InodeId(inode), name);
+                           : AsCaller(request, [&](const client::Caller& caller) {
+                               return adapter.vfs.GetXattr(caller, InodeId(inode), name);
+                             });
   if (!value.ok()) return ReplyStatus(request, value.status());
   ReplyValue(request, *value, size);
 }
@@ -47,18 +55,22 @@ void SetXattr(fuse_req_t request, fuse_ino_t inode, const char* name, const char
     return;
   }
   client::Vfs& vfs = AdapterOf(request).vfs;
-  const client::Caller caller = CallerOf(request);
   const std::string_view bytes(value, size);
-  ReplyStatus(request,
-              IsVirtualXattr(name)
-                  ? SetVirtualXattr(vfs, caller, InodeId(inode), name, bytes)
-                  : vfs.SetXattr(caller, InodeId(inode), name, bytes, (flags & XATTR_CREATE) != 0,
-                                 (flags & XATTR_REPLACE) != 0));
+  const Groups groups = IsAcl(name) ? Groups::kFresh : Groups::kKept;
+  ReplyStatus(request, AsCaller(request, groups, [&](const client::Caller& caller) {
+                return IsVirtualXattr(name)
+                           ? SetVirtualXattr(vfs, caller, InodeId(inode), name, bytes)
+                           : vfs.SetXattr(caller, InodeId(inode), name, bytes,
+                                          (flags & XATTR_CREATE) != 0,
+                                          (flags & XATTR_REPLACE) != 0);
+              }));
 }
 
 void ListXattr(fuse_req_t request, fuse_ino_t inode, size_t size) {
   const absl::StatusOr<std::vector<std::string>> names =
-      AdapterOf(request).vfs.ListXattr(InodeId(inode));
+      AsCaller(request, [&](const client::Caller& caller) {
+        return AdapterOf(request).vfs.ListXattr(caller, InodeId(inode));
+      });
   if (!names.ok()) return ReplyStatus(request, names.status());
   std::string list;
   for (const std::string& name : *names) {
@@ -73,7 +85,9 @@ void RemoveXattr(fuse_req_t request, fuse_ino_t inode, const char* name) {
     fuse_reply_err(request, EOPNOTSUPP);
     return;
   }
-  ReplyStatus(request, AdapterOf(request).vfs.RemoveXattr(CallerOf(request), InodeId(inode), name));
+  ReplyStatus(request, AsCaller(request, [&](const client::Caller& caller) {
+                return AdapterOf(request).vfs.RemoveXattr(caller, InodeId(inode), name);
+              }));
 }
 
 }  // namespace

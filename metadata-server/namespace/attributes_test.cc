@@ -73,6 +73,7 @@ class AttributesTest : public testing::Test {
 };
 
 TEST_F(AttributesTest, OwnerAndPermissions) {
+  ns_.caller = CallerOf(0, {0});
   const uint64_t change = ns_.Get(f_).change();
   ns_.clock.Advance(std::chrono::seconds(1));
   const proto::Attr attr = Set(f_, [](proto::SetAttrRequest* request) {
@@ -162,12 +163,16 @@ TEST_F(AttributesTest, XattrFlags) {
 TEST_F(AttributesTest, XattrLimits) {
   EXPECT_EQ(ns_.SetXattr(f_, "", "v"), ERANGE);
   EXPECT_EQ(ns_.SetXattr(f_, std::string(256, 'n'), "v"), ERANGE);
-  EXPECT_EQ(ns_.SetXattr(f_, std::string(255, 'n'), "v"), 0);
-  EXPECT_EQ(ns_.SetXattr(f_, "big", std::string(64 * 1024 - 256 - 3, 'v')), 0) << "all of it";
-  EXPECT_EQ(ns_.SetXattr(f_, "x", ""), ENOSPC);
-  EXPECT_EQ(ns_.SetXattr(f_, "big", std::string(64 * 1024 - 256 - 2, 'v')), ENOSPC);
-  EXPECT_EQ(ns_.SetXattr(f_, "big", "v"), 0) << "the old value does not count";
-  EXPECT_EQ(ns_.SetXattr(InodeId(4711), "a", "v"), ESTALE);
+  EXPECT_EQ(ns_.SetXattr(f_, "user." + std::string(250, 'n'), "v"), 0);
+  EXPECT_EQ(ns_.SetXattr(f_, "user.b", std::string(64 * 1024 - 256 - 6, 'v')), 0) << "all of it";
+  EXPECT_EQ(ns_.SetXattr(f_, "user.c", ""), ENOSPC);
+  EXPECT_EQ(ns_.SetXattr(f_, "user.b", std::string(64 * 1024 - 256 - 5, 'v')), ENOSPC);
+  EXPECT_EQ(ns_.SetXattr(f_, "user.b", std::string(64 * 1024 + 1, 'v')), E2BIG);
+  EXPECT_EQ(ns_.SetXattr(f_, "user.b", "v"), 0) << "the old value does not count";
+  EXPECT_EQ(ns_.SetXattr(InodeId(4711), "user.a", "v"), ESTALE);
+  EXPECT_EQ(ns_.SetXattr(f_, "user.", "v"), EINVAL);
+  EXPECT_EQ(ns_.SetXattr(f_, "no_prefix", "v"), EOPNOTSUPP);
+  EXPECT_EQ(ns_.SetXattr(f_, "system.other", "v"), EOPNOTSUPP);
 }
 
 TEST_F(AttributesTest, LayoutsAreInherited) {

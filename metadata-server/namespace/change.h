@@ -30,6 +30,8 @@ class Change {
   void PutChanged(InodeRecord* inode);
   // The same for an inode that did not exist.
   void PutNew(const InodeRecord& inode);
+  // Where only its access time was changed: ctime and counter stay.
+  void PutAccessed(const InodeRecord& inode) { PutInode(inode); }
   void PutDentry(InodeId directory, std::string_view name, const InodeRecord& inode);
   void DeleteDentry(InodeId directory, std::string_view name);
 
@@ -76,8 +78,7 @@ class Transaction : public Change {
 
   [[nodiscard]] SessionId session() const { return SessionId(mutation_.session_id()); }
   [[nodiscard]] uint64_t sequence() const { return mutation_.sequence(); }
-  [[nodiscard]] uint32_t uid() const { return mutation_.credentials().uid(); }
-  [[nodiscard]] uint32_t gid() const { return mutation_.credentials().gid(); }
+  [[nodiscard]] const proto::Credentials& credentials() const { return mutation_.credentials(); }
 
   // Commits the changes together with the reply, and returns it.
   template <typename Reply>

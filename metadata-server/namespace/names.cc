@@ -4,7 +4,9 @@
 #include <string>
 #include <utility>
 
+#include "common/limits.h"
 #include "common/status.h"
+#include "metadata-server/namespace/access.h"
 #include "metadata-server/namespace/rows.h"
 
 namespace weft::metadata {
@@ -19,13 +21,15 @@ void CountEntry(Change& change, InodeRecord* directory, const InodeRecord& inode
 
 }  // namespace
 
-absl::StatusOr<LockedName> LockName(Core& core, InodeId directory, std::string_view name) {
+absl::StatusOr<LockedName> LockName(Core& core, const proto::Credentials& caller, InodeId directory,
+                                    std::string_view name) {
   for (int i = 0; i < kMaxNameLocks; ++i) {
     WEFT_ASSIGN_OR_RETURN(const std::optional<DentryRecord> before,
                           ReadDentry(*core.store, directory, name));
     const InodeId inode = before ? IdOf(*before) : InodeId();
     InodeLocks::Guard guard = core.locks.Lock({directory, inode});
     WEFT_ASSIGN_OR_RETURN(InodeRecord directory_record, ReadLiveDirectory(*core.store, directory));
+    WEFT_RETURN_IF_ERROR(MaySearch(caller, directory_record));
     WEFT_ASSIGN_OR_RETURN(const std::optional<DentryRecord> dentry,
                           ReadDentry(*core.store, directory, name));
     if (!dentry) return PosixError(ENOENT, "no such name");
@@ -34,6 +38,11 @@ absl::StatusOr<LockedName> LockName(Core& core, InodeId directory, std::string_v
     return LockedName{std::move(guard), std::move(directory_record), std::move(inode_record)};
   }
   return PosixError(EBUSY, "the name changes all the time");
+}
+
+absl::Status CheckSubdirectories(const InodeRecord& directory) {
+  if (directory.attr().nlink() < kMaxLinks) return absl::OkStatus();
+  return PosixError(EMLINK, "the directory has too many subdirectories");
 }
 
 void AddName(Change& change, InodeRecord* directory, std::string_view name, InodeRecord* inode) {

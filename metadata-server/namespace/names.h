@@ -18,9 +18,12 @@ struct LockedName {
   InodeRecord directory;
   InodeRecord inode;
 };
-// ENOENT: there is no such name, or the directory was removed.
-[[nodiscard]] absl::StatusOr<LockedName> LockName(Core& core, InodeId directory,
-                                                  std::string_view name);
+// ENOENT: there is no such name, or the directory was removed. EACCES: `caller` may not search it.
+[[nodiscard]] absl::StatusOr<LockedName> LockName(Core& core, const proto::Credentials& caller,
+                                                  InodeId directory, std::string_view name);
+
+// EMLINK: the directory has as many subdirectories as it can have.
+[[nodiscard]] absl::Status CheckSubdirectories(const InodeRecord& directory);
 
 // Names and counts; the caller puts the rows of the directory and of the inode, and changes the
 // nlink of an inode that is no directory. Both are locked.

@@ -61,6 +61,7 @@ TEST_F(NamesTest, ANewFileIsInlineAndEmpty) {
 }
 
 TEST_F(NamesTest, OtherTypes) {
+  ns_.caller = CallerOf(0, {0});
   EXPECT_EQ(ns_.Make(kRootInode, "l", proto::SYMLINK, "../target")->size_bytes(), 9u);
   for (const auto type :
        {proto::FIFO, proto::SOCKET, proto::CHARACTER_DEVICE, proto::BLOCK_DEVICE}) {
@@ -111,6 +112,7 @@ TEST_F(NamesTest, WhatCannotBeMade) {
 }
 
 TEST_F(NamesTest, SetGroupIdIsInherited) {
+  ns_.caller = CallerOf(kUser, {kGroup, 77});
   const InodeId d = ns_.MakeDir(kRootInode, "d");
   auto request = ns_.Next<proto::SetAttrRequest>();
   request.set_inode_id(d.value());

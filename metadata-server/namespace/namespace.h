@@ -2,14 +2,14 @@
 // semantics on top of a KvStore.
 //
 // It takes the requests of proto/metadata.proto and gives their replies; one file in ops/ for each.
-// It does not know of connections, storage-servers or TTLs, and it checks no permissions. Every
-// mutation is one batch, together with its kept reply, so that a repeated (session, sequence) gets
-// the first answer, also while the first is still being executed and after a restart. Errors are
-// PosixErrors with the errno that the Linux manual pages name; a refused mutation has changed
-// nothing, but for SetAttr (see there). ESTALE: the request names an inode that is gone; ESTALE,
-// too: a late repetition of a request whose reply the client has. Thread-safe: operations lock the
-// inodes that they change (InodeLocks, in the order of ids) and no lock is held while a client is
-// waited for.
+// It does not know of connections, storage-servers or TTLs. It checks what a request's credentials
+// permit (access.h), with the inode's lock or of one consistent row: EACCES, EPERM. Every mutation
+// is one batch, together with its kept reply, so that a repeated (session, sequence) gets the first
+// answer, also while the first is still being executed and after a restart. Errors are PosixErrors
+// with the errno that the Linux manual pages name; a refused mutation has changed nothing, but for
+// SetAttr (see there). ESTALE: the request names an inode that is gone; ESTALE, too: a late
+// repetition of a request whose reply the client has. Thread-safe: operations lock the inodes that
+// they change (InodeLocks, in the order of ids) and no lock is held while a client is waited for.
 //
 // Inline files: the stored bytes may be shorter than the file's size; what is missing reads as
 // zeros. Payloads are filled up with zeros to the size, but not beyond Content.inline_max_bytes: an

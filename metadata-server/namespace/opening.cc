@@ -4,18 +4,35 @@
 
 namespace weft::metadata {
 
-absl::StatusOr<bool> PrepareOpen(Core& core, Change& change, OpenHow how, InodeRecord* inode) {
+absl::StatusOr<bool> PrepareOpen(Core& core, Transaction& transaction, OpenHow how,
+                                 InodeRecord* inode) {
   if (inode->attr().type() == proto::SYMLINK) return PosixError(ELOOP, "a symbolic link");
   if (IsDirectory(*inode) && (how.for_writing || how.truncate)) {
     return PosixError(EISDIR, "a directory");
   }
+  WEFT_RETURN_IF_ERROR(May(transaction.credentials(), *inode, how.want));
   if (!how.truncate) return false;
   if (!IsRegular(*inode)) return PosixError(EINVAL, "only regular files can be cut");
   // Nothing to cut, but the times change all the same.
-  if (!IsEmpty(*inode)) WEFT_RETURN_IF_ERROR(EmptyContent(core, change, inode));
-  inode->mutable_attr()->set_mtime_ns(change.now_ns());
-  change.PutChanged(inode);
+  if (!IsEmpty(*inode)) WEFT_RETURN_IF_ERROR(EmptyContent(core, transaction, inode));
+  proto::Attr* const attr = inode->mutable_attr();
+  attr->set_mtime_ns(transaction.now_ns());
+  attr->set_permissions(attr->permissions() &
+                        ~SetIdBitsDroppedByWrite(transaction.credentials(), *attr));
+  transaction.PutChanged(inode);
   return true;
+}
+
+bool HasOpen(const Core& core, SessionId session, InodeId inode, OpenMode mode) {
+  return core.InGrace() || core.opens.IsOpenBy(session, inode, mode);
+}
+
+absl::Status MayWriteContent(const Core& core, const Transaction& transaction,
+                             const InodeRecord& inode) {
+  if (HasOpen(core, transaction.session(), IdOf(inode), OpenMode::kWriting)) {
+    return absl::OkStatus();
+  }
+  return May(transaction.credentials(), inode, kWantWrite);
 }
 
 absl::Status DeleteIfForgotten(Core& core, InodeId inode) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/status.h"
+#include "metadata-server/namespace/access.h"
 #include "metadata-server/namespace/change.h"
 #include "metadata-server/namespace/content.h"
 #include "metadata-server/namespace/core.h"
@@ -18,7 +19,17 @@ namespace weft::metadata {
 struct OpenHow {
   bool for_writing = false;
   bool truncate = false;
+  Want want = kWantRead;  // that the caller must be permitted
 };
+
+// Of an OpenRequest or CreateRequest.
+template <typename Request>
+[[nodiscard]] Want WantOf(const Request& request) {
+  Want want = request.access() & kWantAll;
+  if (want == 0) want = kWantRead;
+  if (request.for_writing() || request.truncate()) want |= kWantWrite;
+  return want;
+}
 
 [[nodiscard]] inline OpenMode ModeOf(bool for_writing) {
   return for_writing ? OpenMode::kWriting : OpenMode::kReading;
@@ -54,8 +65,8 @@ class CountedOpen {
 };
 
 // Cuts an inode to zero where `how` says so, and tells whether it changed. EISDIR, ELOOP, EINVAL:
-// it cannot be opened like that. Its lock is held.
-[[nodiscard]] absl::StatusOr<bool> PrepareOpen(Core& core, Change& change, OpenHow how,
+// it cannot be opened like that. EACCES: not by this caller. Its lock is held.
+[[nodiscard]] absl::StatusOr<bool> PrepareOpen(Core& core, Transaction& transaction, OpenHow how,
                                                InodeRecord* inode);
 
 // No other session has the inode open for writing, nor can have and did not report it yet. Its lock
@@ -89,6 +100,15 @@ template <typename Reply>
   if (payload != nullptr) *payload = std::move(bytes);
   return reply;
 }
+
+// Has the session the inode open like that? Soon after a restart that is not known, and believed:
+// the session may not have reported yet.
+[[nodiscard]] bool HasOpen(const Core& core, SessionId session, InodeId inode, OpenMode mode);
+
+// Writing needs no permission while the session has the file open for writing; else EACCES where
+// the caller may not write.
+[[nodiscard]] absl::Status MayWriteContent(const Core& core, const Transaction& transaction,
+                                           const InodeRecord& inode);
 
 // Deletes an inode that has no name and is not open anywhere, nor can be any more. Nothing to do
 // for others. Its lock is held.

@@ -20,12 +20,14 @@ class RepliesTest : public testing::Test {
     request.set_parent_id(kRootInode.value());
     request.set_name(name);
     request.set_type(proto::DIRECTORY);
+    request.set_permissions(0755);
     return request;
   }
   proto::CreateRequest CreateRequest(const std::string& name) {
     auto request = ns_.Next<proto::CreateRequest>();
     request.set_parent_id(kRootInode.value());
     request.set_name(name);
+    request.set_permissions(0644);
     request.set_exclusive(true);
     request.set_for_writing(true);
     return request;

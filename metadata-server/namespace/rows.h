@@ -49,5 +49,8 @@ namespace weft::metadata {
 [[nodiscard]] inline bool IsRegular(const InodeRecord& inode) {
   return inode.attr().type() == proto::REGULAR;
 }
+[[nodiscard]] inline bool HasAcl(const InodeRecord& inode) {
+  return !inode.access_acl().empty() || !inode.default_acl().empty();
+}
 
 }  // namespace weft::metadata

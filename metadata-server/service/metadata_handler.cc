@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <concepts>
 #include <utility>
 
 #include "common/limits.h"
@@ -30,6 +31,31 @@ concept IsMutation = requires(const Request& request) {
   request.mutation();
 };
 
+template <typename Request>
+concept HasCredentials = requires(Request& request) {
+  request.mutable_credentials();
+};
+
+// What a session that may only read is allowed of the requests that carry a Mutation.
+template <typename Request>
+bool ChangesSomething(const Request& request) {
+  if constexpr (std::same_as<Request, proto::OpenRequest>) {
+    return request.for_writing() || request.truncate();
+  } else {
+    return !std::same_as<Request, proto::CloseRequest>;
+  }
+}
+
+// A client that may only read leaves no access times either.
+template <typename Request>
+void DropAccessTime(Request* request) {
+  if constexpr (std::same_as<Request, proto::CloseRequest>) {
+    request->clear_atime_ns();
+  } else if constexpr (requires { request->clear_atime(); }) {
+    request->clear_atime();
+  }
+}
+
 // Carries out a request within the session that it names; one that changes nothing needs none. The
 // use of the session is over before the reply is sent: who has the reply may close the session at
 // once.
@@ -47,9 +73,11 @@ auto InSession(SessionTable* sessions, const Request& request, const Operation& 
 
 }  // namespace
 
-MetadataHandler::MetadataHandler(ServerFacts facts, Namespace* names, SessionTable* sessions,
-                                 SessionLocks* locks, KvStore* store, Membership* membership)
+MetadataHandler::MetadataHandler(ServerFacts facts, ClientRules rules, Namespace* names,
+                                 SessionTable* sessions, SessionLocks* locks, KvStore* store,
+                                 Membership* membership)
     : facts_(std::move(facts)),
+      rules_(std::move(rules)),
       names_(names),
       sessions_(sessions),
       locks_(locks),
@@ -68,11 +96,39 @@ void MetadataHandler::Handle(const wire::Request& request, wire::Responder& resp
   responder.Error(status);
 }
 
+template <typename Request>
+absl::Status MetadataHandler::Parse(const wire::Request& request, Request* message) const {
+  WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, message));
+  if (rules_.IsReadOnly(request.peer)) DropAccessTime(message);
+  if constexpr (IsMutation<Request>) {
+    return rules_.Apply(request.peer, message->mutable_mutation()->mutable_credentials());
+  } else if constexpr (HasCredentials<Request>) {
+    return rules_.Apply(request.peer, message->mutable_credentials());
+  }
+  return absl::OkStatus();
+}
+
+template <typename Request>
+bool MetadataHandler::Refuses(const wire::Request& request, const Request& message,
+                              wire::Responder& responder) const {
+  if constexpr (IsMutation<Request>) {
+    const bool may_only_read = rules_.IsReadOnly(request.peer) ||
+                               sessions_->IsReadOnly(SessionId(message.mutation().session_id()));
+    if (may_only_read && ChangesSomething(message)) {
+      // Not through Handle, which would log it as a fault of the store.
+      responder.Error(PosixError(EROFS, "this client may only read"));
+      return true;
+    }
+  }
+  return false;
+}
+
 template <typename Request, typename Reply>
 absl::Status MetadataHandler::Forward(absl::StatusOr<Reply> (Namespace::*method)(const Request&),
                                       const wire::Request& request, wire::Responder& responder) {
   Request message;
-  WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
+  WEFT_RETURN_IF_ERROR(Parse(request, &message));
+  if (Refuses(request, message, responder)) return absl::OkStatus();
   WEFT_ASSIGN_OR_RETURN(const Reply reply,
                         InSession(sessions_, message, [&] { return (names_->*method)(message); }));
   responder.Ok(reply);
@@ -84,7 +140,8 @@ absl::Status MetadataHandler::Forward(absl::StatusOr<Reply> (Namespace::*method)
                                                                                  std::string*),
                                       const wire::Request& request, wire::Responder& responder) {
   Request message;
-  WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
+  WEFT_RETURN_IF_ERROR(Parse(request, &message));
+  if (Refuses(request, message, responder)) return absl::OkStatus();
   std::string content;
   WEFT_ASSIGN_OR_RETURN(const Reply reply, InSession(sessions_, message, [&] {
                           return (names_->*method)(message, &content);
@@ -281,7 +338,8 @@ absl::Status MetadataHandler::StatFs(const wire::Request& request, wire::Respond
 absl::Status MetadataHandler::WriteInline(const wire::Request& request,
                                           wire::Responder& responder) {
   proto::WriteInlineRequest message;
-  WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &message));
+  WEFT_RETURN_IF_ERROR(Parse(request, &message));
+  if (Refuses(request, message, responder)) return absl::OkStatus();
   const std::string_view data(reinterpret_cast<const char*>(request.payload.data()),
                               request.payload.size());
   WEFT_ASSIGN_OR_RETURN(const proto::WriteInlineReply reply, InSession(sessions_, message, [&] {

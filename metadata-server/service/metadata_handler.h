@@ -1,5 +1,5 @@
-// The wire's namespace and session calls ↔ the domain: parse, check the session, call, reply.
-// Nothing else.
+// The wire's namespace and session calls ↔ the domain: parse, apply the rules for clients, check
+// the session, call, reply. Nothing else.
 //
 // Thread-safe: called from many wire workers at once.
 #pragma once
@@ -12,6 +12,7 @@
 #include "common/wire/server.h"
 #include "metadata-server/cluster/membership.h"
 #include "metadata-server/namespace/namespace.h"
+#include "metadata-server/service/client_rules.h"
 #include "metadata-server/service/lock_handler.h"
 #include "metadata-server/sessions/session_locks.h"
 #include "metadata-server/sessions/session_table.h"
@@ -30,7 +31,8 @@ struct ServerFacts {
 class MetadataHandler final : public wire::Handler {
  public:
   // All pointers must outlive the handler.
-  MetadataHandler(ServerFacts facts, Namespace* names, SessionTable* sessions, SessionLocks* locks,
+  MetadataHandler(ServerFacts facts, ClientRules rules, Namespace* names, SessionTable* sessions,
+                  SessionLocks* locks,
                   KvStore* store, Membership* membership);
 
   void Handle(const wire::Request& request, wire::Responder& responder) override;
@@ -57,8 +59,17 @@ class MetadataHandler final : public wire::Handler {
   template <typename Request, typename Reply>
   absl::Status Forward(absl::StatusOr<Reply> (Namespace::*method)(const Request&, std::string*),
                        const wire::Request& request, wire::Responder& responder);
+  // Parses a request, and applies what the rules say of its caller.
+  template <typename Request>
+  absl::Status Parse(const wire::Request& request, Request* message) const;
+  // Answers EROFS, and true, where a client that may only read wants to change something.
+  template <typename Request>
+  [[nodiscard]] bool Refuses(const wire::Request& request, const Request& message,
+                             wire::Responder& responder) const;
   [[nodiscard]] std::shared_ptr<const ClusterMap> CurrentMap() const;
+
   const ServerFacts facts_;
+  const ClientRules rules_;
   Namespace* const names_;
   SessionTable* const sessions_;
   SessionLocks* const locks_;

@@ -36,13 +36,20 @@ class MetadataHandlerTest : public testing::Test {
                                        store_.get(), &clock_);
     ASSERT_TRUE(sessions.ok()) << sessions.status();
     sessions_ = std::move(*sessions);
+    Serve({});
+  }
+  void Serve(const ClientRuleOptions& options) {
+    auto rules = ClientRules::Make(options);
+    ASSERT_TRUE(rules.ok()) << rules.status();
+    if (server_ != nullptr) server_->Stop();
     ServerFacts facts;
     facts.cluster_id = membership_->cluster_id();
     facts.server_start = 77;
     facts.session_ttl = kTtl;
     facts.control_address = [] { return std::string("127.0.0.1:7401"); };
-    handler_ = std::make_unique<MetadataHandler>(facts, names_.get(), sessions_.get(), &locks_,
-                                                 store_.get(), membership_.get());
+    handler_ = std::make_unique<MetadataHandler>(facts, *std::move(rules), names_.get(),
+                                                 sessions_.get(), &locks_, store_.get(),
+                                                 membership_.get());
     auto server = wire::Server::Start({.name = "metadata"}, handler_.get());
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = std::move(*server);
@@ -73,9 +80,10 @@ class MetadataHandlerTest : public testing::Test {
     return reply;
   }
 
-  uint64_t OpenSession(const std::string& uuid = "client") {
+  uint64_t OpenSession(const std::string& uuid = "client", bool read_only = false) {
     proto::OpenSessionRequest request;
     request.set_client_uuid(uuid);
+    request.set_read_only(read_only);
     auto reply = Call<proto::OpenSessionReply>(proto::OPEN_SESSION, request);
     EXPECT_TRUE(reply.ok()) << reply.status();
     return reply.ok() ? reply->session_id() : 0;
@@ -292,6 +300,108 @@ TEST_F(MetadataHandlerTest, LocksEndWithTheirSession) {
   EXPECT_FALSE(Call<proto::SetLockReply>(proto::SET_LOCK, set)->queued());
   set.mutable_mutation()->set_session_id(one);
   EXPECT_EQ(ErrnoOf(Call<proto::SetLockReply>(proto::SET_LOCK, set).status()), ESHUTDOWN);
+}
+
+// A client that skips the kernel's checks: raw calls in the name of somebody else.
+TEST_F(MetadataHandlerTest, TheServerItselfChecksWhoAsks) {
+  const uint64_t session = OpenSession();
+  const auto made = Call<proto::CreateReply>(proto::CREATE, CreateOf(session, "roots"));
+  ASSERT_TRUE(made.ok()) << made.status();
+  const uint64_t inode = made->attr().inode_id();
+  clock_.Advance(std::chrono::seconds(60));  // the grace after the start is over
+  const uint64_t hostile = OpenSession("hostile");
+  const auto as_user = [&](auto request) {
+    request.mutable_mutation()->set_session_id(hostile);
+    request.mutable_mutation()->set_sequence(++sequence_);
+    request.mutable_mutation()->mutable_credentials()->set_uid(1000);
+    request.mutable_mutation()->mutable_credentials()->set_gid(1000);
+    return request;
+  };
+  EXPECT_EQ(
+      ErrnoOf(Call<proto::CreateReply>(proto::CREATE, as_user(CreateOf(hostile, "new"))).status()),
+      EACCES);
+  proto::UnlinkRequest unlink;
+  unlink.set_parent_id(kRootInode.value());
+  unlink.set_name("roots");
+  EXPECT_EQ(ErrnoOf(Call<proto::UnlinkReply>(proto::UNLINK, as_user(unlink)).status()), EACCES);
+  proto::SetAttrRequest chmod;
+  chmod.set_inode_id(inode);
+  chmod.set_permissions(0777);
+  EXPECT_EQ(ErrnoOf(Call<proto::SetAttrReply>(proto::SET_ATTR, as_user(chmod)).status()), EPERM);
+  proto::OpenRequest open;
+  open.set_inode_id(inode);
+  open.set_for_writing(true);
+  EXPECT_EQ(ErrnoOf(Call<proto::OpenReply>(proto::OPEN, as_user(open)).status()), EACCES);
+  proto::WriteInlineRequest write;
+  write.set_inode_id(inode);
+  write.set_content_id(made->attr().content().content_id());
+  EXPECT_EQ(
+      ErrnoOf(Call<proto::WriteInlineReply>(proto::WRITE_INLINE, as_user(write), "x").status()),
+      EACCES);
+}
+
+TEST_F(MetadataHandlerTest, RootIsSquashedInChangesAndInReads) {
+  const uint64_t session = OpenSession();
+  proto::MakeNodeRequest make;
+  make.mutable_mutation()->set_session_id(session);
+  make.mutable_mutation()->set_sequence(++sequence_);
+  make.set_parent_id(kRootInode.value());
+  make.set_name("private");
+  make.set_type(proto::DIRECTORY);
+  make.set_permissions(0700);
+  const auto made = Call<proto::MakeNodeReply>(proto::MAKE_NODE, make);
+  ASSERT_TRUE(made.ok()) << made.status();
+  proto::ReadDirRequest list;
+  list.set_inode_id(made->attr().inode_id());
+  EXPECT_TRUE(Call<proto::ReadDirReply>(proto::READ_DIR, list).ok());
+
+  Serve({.root_squash = true});
+  EXPECT_EQ(ErrnoOf(Call<proto::ReadDirReply>(proto::READ_DIR, list).status()), EACCES);
+  EXPECT_EQ(ErrnoOf(Call<proto::CreateReply>(proto::CREATE, CreateOf(session, "f")).status()),
+            EACCES);
+  Serve({.root_squash = true, .trusted_clients = {"127.0.0.0/8"}});
+  EXPECT_TRUE(Call<proto::ReadDirReply>(proto::READ_DIR, list).ok());
+  EXPECT_TRUE(Call<proto::CreateReply>(proto::CREATE, CreateOf(session, "f")).ok());
+}
+
+TEST_F(MetadataHandlerTest, ReadOnlySessionsAndClientsChangeNothing) {
+  const uint64_t writer = OpenSession();
+  const auto made = Call<proto::CreateReply>(proto::CREATE, CreateOf(writer, "f"));
+  ASSERT_TRUE(made.ok()) << made.status();
+  const auto expect_read_only = [&](uint64_t session) {
+    EXPECT_EQ(ErrnoOf(Call<proto::CreateReply>(proto::CREATE, CreateOf(session, "g")).status()),
+              EROFS);
+    proto::OpenRequest open;
+    open.mutable_mutation()->set_session_id(session);
+    open.mutable_mutation()->set_sequence(++sequence_);
+    open.set_inode_id(made->attr().inode_id());
+    EXPECT_TRUE(Call<proto::OpenReply>(proto::OPEN, open).ok());
+    proto::CloseRequest close;
+    close.mutable_mutation()->set_session_id(session);
+    close.mutable_mutation()->set_sequence(++sequence_);
+    close.set_inode_id(made->attr().inode_id());
+    close.set_atime_ns(clock_.WallNs());
+    EXPECT_TRUE(Call<proto::CloseReply>(proto::CLOSE, close).ok());
+    open.mutable_mutation()->set_sequence(++sequence_);
+    open.set_truncate(true);
+    EXPECT_EQ(ErrnoOf(Call<proto::OpenReply>(proto::OPEN, open).status()), EROFS);
+    proto::WriteInlineRequest write;
+    write.mutable_mutation()->set_session_id(session);
+    write.mutable_mutation()->set_sequence(++sequence_);
+    write.set_inode_id(made->attr().inode_id());
+    EXPECT_EQ(ErrnoOf(Call<proto::WriteInlineReply>(proto::WRITE_INLINE, write, "x").status()),
+              EROFS);
+  };
+  expect_read_only(OpenSession("reader", /*read_only=*/true));
+  EXPECT_TRUE(Call<proto::CreateReply>(proto::CREATE, CreateOf(writer, "h")).ok());
+  Serve({.read_only_clients = {"127.0.0.1"}});
+  clock_.Advance(milliseconds(1));
+  expect_read_only(writer);
+  proto::GetAttrRequest get;
+  get.set_inode_id(made->attr().inode_id());
+  const auto after = Call<proto::GetAttrReply>(proto::GET_ATTR, get);
+  ASSERT_TRUE(after.ok()) << after.status();
+  EXPECT_EQ(after->attr().atime_ns(), made->attr().atime_ns()) << "nor access times";
 }
 
 }  // namespace

@@ -100,6 +100,15 @@ bool OpenFiles::OthersWrite(SessionId session, InodeId inode) const {
   return others > 0;
 }
 
+bool OpenFiles::IsOpenBy(SessionId session, InodeId inode, OpenMode mode) const {
+  MutexLock lock(&mutex_);
+  const auto own = sessions_.find(session);
+  if (own == sessions_.end()) return false;
+  const auto opens = own->second.opens.find(inode);
+  if (opens == own->second.opens.end()) return false;
+  return (mode == OpenMode::kWriting ? opens->second.writing : opens->second.reading) > 0;
+}
+
 std::vector<OpenFiles::OpenInode> OpenFiles::OfSession(SessionId session) const {
   MutexLock lock(&mutex_);
   std::vector<OpenInode> inodes;

@@ -59,6 +59,7 @@ class OpenFiles {
   [[nodiscard]] bool IsOpen(InodeId inode) const;
   // Some other session has it open for writing.
   [[nodiscard]] bool OthersWrite(SessionId session, InodeId inode) const;
+  [[nodiscard]] bool IsOpenBy(SessionId session, InodeId inode, OpenMode mode) const;
 
   struct OpenInode {
     InodeId inode;

@@ -99,6 +99,12 @@ absl::StatusOr<SessionTable::Use> SessionTable::Begin(SessionId session) {
   return Use(this, session);
 }
 
+bool SessionTable::IsReadOnly(SessionId session) const {
+  MutexLock lock(&mutex_);
+  const auto found = sessions_.find(session);
+  return found != sessions_.end() && found->second.client.read_only();
+}
+
 void SessionTable::Release(SessionId session) {
   MutexLock lock(&mutex_);
   Session& used = sessions_.at(session);

@@ -79,6 +79,9 @@ class SessionTable {
   // closed or expired.
   [[nodiscard]] absl::StatusOr<Use> Begin(SessionId session);
 
+  // Did the session say at its start that it changes nothing? False for unknown ones.
+  [[nodiscard]] bool IsReadOnly(SessionId session) const;
+
   // Ends a session for its client. Unknown ones are fine: a repeated request.
   void Close(SessionId session);
 

@@ -166,6 +166,7 @@ absl::Status FakeMetadata::Close(const proto::CloseRequest& request, proto::Clos
                                  std::string* /*payload*/) {
   WEFT_ASSIGN_OR_RETURN(Inode * inode, Find(request.inode_id()));
   --inode->opens;
+  if (request.atime_ns() != 0) inode->attr.set_atime_ns(request.atime_ns());
   const auto writer = inode->writers.find(request.mutation().session_id());
   if (request.for_writing() && writer != inode->writers.end() && --writer->second == 0) {
     inode->writers.erase(writer);

@@ -27,7 +27,7 @@ class VfsFixture : public testing::Test {
     return opened.ok() ? *opened : Opened();
   }
   Opened Open(Vfs& vfs, std::string_view name, OpenFlags flags = kReadWrite) {
-    const auto attr = vfs.Lookup(kRootInode, name);
+    const auto attr = vfs.Lookup({}, kRootInode, name);
     EXPECT_TRUE(attr.ok()) << attr.status();
     if (!attr.ok()) return Opened();
     auto opened = vfs.Open({}, InodeId(attr->inode_id()), flags);

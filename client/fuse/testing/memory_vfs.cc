@@ -47,7 +47,7 @@ absl::StatusOr<MemoryVfs::NodePtr> MemoryVfs::FindHandle(HandleId handle) {
   return found->second;
 }
 
-absl::StatusOr<proto::Attr> MemoryVfs::Lookup(InodeId parent, std::string_view name) {
+absl::StatusOr<proto::Attr> MemoryVfs::Lookup(Caller /*caller*/, InodeId parent, std::string_view name) {
   MutexLock lock(&mutex_);
   WEFT_ASSIGN_OR_RETURN(const NodePtr node, FindEntry(parent, name));
   return node->attr;
@@ -85,7 +85,7 @@ absl::StatusOr<MemoryVfs::NodePtr> MemoryVfs::Make(Caller caller, InodeId parent
   const InodeId inode(next_inode_++);
   node->attr.set_inode_id(inode.value());
   node->attr.set_type(type);
-  node->attr.set_permissions(permissions);
+  node->attr.set_permissions(permissions & ~caller.umask);
   node->attr.set_uid(caller.uid);
   node->attr.set_gid(caller.gid);
   node->attr.set_nlink(type == proto::DIRECTORY ? 2 : 1);
@@ -174,7 +174,7 @@ absl::StatusOr<std::string> MemoryVfs::ReadLink(InodeId inode) {
   return node->bytes;
 }
 
-absl::StatusOr<client::DirPage> MemoryVfs::ReadDir(InodeId directory, std::string_view after_name,
+absl::StatusOr<client::DirPage> MemoryVfs::ReadDir(Caller /*caller*/, InodeId directory, std::string_view after_name,
                                                    uint32_t max_entries, bool want_attrs) {
   ++directory_reads_;
   MutexLock lock(&mutex_);
@@ -290,7 +290,7 @@ absl::StatusOr<proto::StatFsReply> MemoryVfs::StatFs() {
   return reply;
 }
 
-absl::StatusOr<std::string> MemoryVfs::GetXattr(InodeId inode, std::string_view name) {
+absl::StatusOr<std::string> MemoryVfs::GetXattr(Caller /*caller*/, InodeId inode, std::string_view name) {
   MutexLock lock(&mutex_);
   WEFT_ASSIGN_OR_RETURN(const NodePtr node, Find(inode));
   const auto found = node->xattrs.find(name);
@@ -309,7 +309,7 @@ absl::Status MemoryVfs::SetXattr(Caller /*caller*/, InodeId inode, std::string_v
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::string>> MemoryVfs::ListXattr(InodeId inode) {
+absl::StatusOr<std::vector<std::string>> MemoryVfs::ListXattr(Caller /*caller*/, InodeId inode) {
   MutexLock lock(&mutex_);
   WEFT_ASSIGN_OR_RETURN(const NodePtr node, Find(inode));
   std::vector<std::string> names;

@@ -2,6 +2,7 @@
 
 #include "common/status.h"
 #include "metadata-server/namespace/content.h"
+#include "metadata-server/namespace/opening.h"
 #include "metadata-server/namespace/ops/ops.h"
 #include "metadata-server/namespace/rows.h"
 
@@ -13,6 +14,7 @@ absl::StatusOr<proto::BeginMoveReply> BeginMove(Core& core, const proto::BeginMo
   const InodeLocks::Guard guard = core.locks.Lock({id});
   WEFT_ASSIGN_OR_RETURN(InodeRecord inode, ReadInode(*core.store, id));
   if (!IsRegular(inode)) return PosixError(EINVAL, "not a regular file");
+  WEFT_RETURN_IF_ERROR(MayWriteContent(core, transaction, inode));
   const bool is_inline = inode.attr().content().is_inline();
   if (is_inline) {
     WEFT_RETURN_IF_ERROR(RenewInlineContent(core, transaction, &inode));

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/status.h"
+#include "metadata-server/namespace/atime.h"
 #include "metadata-server/namespace/content.h"
 #include "metadata-server/namespace/opening.h"
 #include "metadata-server/namespace/ops/ops.h"
@@ -28,8 +29,11 @@ absl::StatusOr<proto::CloseReply> Close(Core& core, const proto::CloseRequest& r
                                         Transaction& transaction) {
   const InodeId id(request.inode_id());
   const InodeLocks::Guard guard = core.locks.Lock({id});
-  core.opens.Remove(transaction.session(), id, ModeOf(request.for_writing()),
-                    transaction.sequence());
+  const OpenMode mode = ModeOf(request.for_writing());
+  if (request.atime_ns() != 0 && HasOpen(core, transaction.session(), id, mode)) {
+    SetAtime(core, id, request.atime_ns());
+  }
+  core.opens.Remove(transaction.session(), id, mode, transaction.sequence());
   if (request.left_content_id() != 0) {
     WEFT_RETURN_IF_ERROR(DropLeftChunks(core, id, request.left_content_id()));
   }

@@ -4,6 +4,7 @@
 #include "common/limits.h"
 #include "common/status.h"
 #include "metadata-server/namespace/content.h"
+#include "metadata-server/namespace/opening.h"
 #include "metadata-server/namespace/ops/ops.h"
 #include "metadata-server/namespace/rows.h"
 
@@ -34,6 +35,7 @@ absl::StatusOr<proto::CommitWriteReply> CommitWrite(Core& core,
   const InodeLocks::Guard guard = core.locks.Lock({id});
   WEFT_ASSIGN_OR_RETURN(InodeRecord inode, ReadInode(*core.store, id));
   if (!IsRegular(inode)) return PosixError(EINVAL, "not a regular file");
+  WEFT_RETURN_IF_ERROR(MayWriteContent(core, transaction, inode));
   proto::Attr* const attr = inode.mutable_attr();
   if (attr->content().content_id() != request.content_id() ||
       attr->content().is_inline() != request.drop_inline()) {

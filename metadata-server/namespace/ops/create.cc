@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "common/status.h"
+#include "metadata-server/namespace/access.h"
 #include "metadata-server/namespace/names.h"
 #include "metadata-server/namespace/new_inode.h"
 #include "metadata-server/namespace/opening.h"
@@ -18,11 +19,15 @@ absl::StatusOr<std::optional<proto::CreateReply>> MakeFile(Core& core,
   const InodeId parent(request.parent_id());
   const InodeLocks::Guard guard = core.locks.Lock({parent});
   WEFT_ASSIGN_OR_RETURN(InodeRecord directory, ReadLiveDirectory(*core.store, parent));
+  WEFT_RETURN_IF_ERROR(MaySearch(transaction.credentials(), directory));
   WEFT_ASSIGN_OR_RETURN(const std::optional<DentryRecord> existing,
                         ReadDentry(*core.store, parent, request.name()));
   if (existing) return std::nullopt;
-  WEFT_ASSIGN_OR_RETURN(InodeRecord inode, NewInode(core, transaction, directory, proto::REGULAR,
-                                                    request.permissions()));
+  WEFT_RETURN_IF_ERROR(MayAddName(transaction.credentials(), directory));
+  WEFT_ASSIGN_OR_RETURN(InodeRecord inode, NewInode(core, transaction, directory,
+                                                    {.type = proto::REGULAR,
+                                                     .permissions = request.permissions(),
+                                                     .umask = request.umask()}));
   AddName(transaction, &directory, request.name(), &inode);
   transaction.PutNew(inode);
   transaction.PutChanged(&directory);
@@ -40,14 +45,16 @@ absl::StatusOr<std::optional<proto::CreateReply>> MakeFile(Core& core,
 
 absl::StatusOr<proto::CreateReply> OpenExisting(Core& core, const proto::CreateRequest& request,
                                                 Transaction& transaction, std::string* payload) {
-  WEFT_ASSIGN_OR_RETURN(LockedName name,
-                        LockName(core, InodeId(request.parent_id()), request.name()));
+  WEFT_ASSIGN_OR_RETURN(LockedName name, LockName(core, transaction.credentials(),
+                                                  InodeId(request.parent_id()), request.name()));
   if (!IsRegular(name.inode) && !IsDirectory(name.inode)) {
     // The client did not know the name. The kernel looks it up again and then treats it rightly.
     return PosixError(ESTALE, "the name exists and is not a regular file");
   }
   return OpenLocked<proto::CreateReply>(core, transaction, std::move(name.inode),
-                                        {.for_writing = request.for_writing()}, payload);
+                                        {.for_writing = request.for_writing(),
+                                         .want = WantOf(request)},
+                                        payload);
 }
 
 }  // namespace

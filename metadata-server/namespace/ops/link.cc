@@ -3,6 +3,7 @@
 
 #include "common/limits.h"
 #include "common/status.h"
+#include "metadata-server/namespace/access.h"
 #include "metadata-server/namespace/names.h"
 #include "metadata-server/namespace/ops/ops.h"
 #include "metadata-server/namespace/rows.h"
@@ -17,10 +18,12 @@ absl::StatusOr<proto::LinkReply> Link(Core& core, const proto::LinkRequest& requ
   const InodeId id(request.inode_id());
   const InodeLocks::Guard guard = core.locks.Lock({parent, id});
   WEFT_ASSIGN_OR_RETURN(InodeRecord directory, ReadLiveDirectory(*core.store, parent));
+  WEFT_RETURN_IF_ERROR(MaySearch(transaction.credentials(), directory));
   WEFT_ASSIGN_OR_RETURN(InodeRecord inode, ReadInode(*core.store, id));
   WEFT_ASSIGN_OR_RETURN(const std::optional<DentryRecord> existing,
                         ReadDentry(*core.store, parent, request.new_name()));
   if (existing) return PosixError(EEXIST, "the name exists");
+  WEFT_RETURN_IF_ERROR(MayAddName(transaction.credentials(), directory));
   if (IsDirectory(inode)) return PosixError(EPERM, "directories have one name only");
   proto::Attr* const attr = inode.mutable_attr();
   if (attr->nlink() == 0) return PosixError(ENOENT, "the file has no name any more");

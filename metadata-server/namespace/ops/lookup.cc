@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "common/status.h"
+#include "metadata-server/namespace/access.h"
 #include "metadata-server/namespace/content.h"
 #include "metadata-server/namespace/ops/ops.h"
 #include "metadata-server/namespace/rows.h"
@@ -24,6 +25,7 @@ absl::StatusOr<proto::LookupReply> Lookup(Core& core, const proto::LookupRequest
   WEFT_RETURN_IF_ERROR(CheckName(request.name()));
   WEFT_ASSIGN_OR_RETURN(const InodeRecord parent,
                         ReadDirectory(*core.store, InodeId(request.parent_id())));
+  WEFT_RETURN_IF_ERROR(MaySearch(request.credentials(), parent));
   proto::LookupReply reply;
   for (int i = 0; i < kMaxLookups; ++i) {
     WEFT_ASSIGN_OR_RETURN(InodeRecord inode, Find(core, parent, request.name()));
@@ -34,7 +36,9 @@ absl::StatusOr<proto::LookupReply> Lookup(Core& core, const proto::LookupRequest
       if (ErrnoOf(locked.status()) == ESTALE) continue;
       WEFT_RETURN_IF_ERROR(locked.status());
       inode = *std::move(locked);
-      WEFT_ASSIGN_OR_RETURN(*payload, InlinePayload(core, inode));
+      if (May(request.credentials(), inode, kWantRead).ok()) {
+        WEFT_ASSIGN_OR_RETURN(*payload, InlinePayload(core, inode));
+      }
     }
     *reply.mutable_attr() = std::move(*inode.mutable_attr());
     return reply;

@@ -3,6 +3,7 @@
 
 #include "common/limits.h"
 #include "common/status.h"
+#include "metadata-server/namespace/access.h"
 #include "metadata-server/namespace/names.h"
 #include "metadata-server/namespace/new_inode.h"
 #include "metadata-server/namespace/ops/ops.h"
@@ -31,6 +32,18 @@ absl::Status CheckRequest(const proto::MakeNodeRequest& request) {
   return absl::OkStatus();
 }
 
+// What depends on who makes it, and where.
+absl::Status CheckType(const proto::Credentials& caller, const InodeRecord& directory,
+                       const proto::MakeNodeRequest& request) {
+  // A device with the numbers 0, 0 is a whiteout, which is harmless.
+  const bool is_whiteout = request.type() == proto::CHARACTER_DEVICE && request.rdev() == 0;
+  if (IsDevice(request.type()) && !is_whiteout && !IsRoot(caller)) {
+    return PosixError(EPERM, "only root makes device nodes");
+  }
+  if (request.type() == proto::DIRECTORY) return CheckSubdirectories(directory);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<proto::MakeNodeReply> MakeNode(Core& core, const proto::MakeNodeRequest& request,
@@ -39,11 +52,16 @@ absl::StatusOr<proto::MakeNodeReply> MakeNode(Core& core, const proto::MakeNodeR
   const InodeId parent(request.parent_id());
   const InodeLocks::Guard guard = core.locks.Lock({parent});
   WEFT_ASSIGN_OR_RETURN(InodeRecord directory, ReadLiveDirectory(*core.store, parent));
+  WEFT_RETURN_IF_ERROR(MaySearch(transaction.credentials(), directory));
   WEFT_ASSIGN_OR_RETURN(const std::optional<DentryRecord> existing,
                         ReadDentry(*core.store, parent, request.name()));
   if (existing) return PosixError(EEXIST, "the name exists");
-  WEFT_ASSIGN_OR_RETURN(InodeRecord inode, NewInode(core, transaction, directory, request.type(),
-                                                    request.permissions()));
+  WEFT_RETURN_IF_ERROR(MayAddName(transaction.credentials(), directory));
+  WEFT_RETURN_IF_ERROR(CheckType(transaction.credentials(), directory, request));
+  WEFT_ASSIGN_OR_RETURN(InodeRecord inode, NewInode(core, transaction, directory,
+                                                    {.type = request.type(),
+                                                     .permissions = request.permissions(),
+                                                     .umask = request.umask()}));
   if (IsDevice(request.type())) inode.mutable_attr()->set_rdev(request.rdev());
   if (request.type() == proto::SYMLINK) {
     inode.set_symlink_target(request.symlink_target());

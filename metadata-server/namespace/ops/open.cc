@@ -13,9 +13,11 @@ absl::StatusOr<proto::OpenReply> Open(Core& core, const proto::OpenRequest& requ
   const InodeId id(request.inode_id());
   const InodeLocks::Guard guard = core.locks.Lock({id});
   WEFT_ASSIGN_OR_RETURN(InodeRecord inode, ReadInode(*core.store, id));
-  return OpenLocked<proto::OpenReply>(
-      core, transaction, std::move(inode),
-      {.for_writing = request.for_writing(), .truncate = request.truncate()}, payload);
+  return OpenLocked<proto::OpenReply>(core, transaction, std::move(inode),
+                                      {.for_writing = request.for_writing(),
+                                       .truncate = request.truncate(),
+                                       .want = WantOf(request)},
+                                      payload);
 }
 
 }  // namespace weft::metadata::ops

@@ -6,6 +6,8 @@
 
 #include "common/limits.h"
 #include "common/status.h"
+#include "metadata-server/namespace/access.h"
+#include "metadata-server/namespace/atime.h"
 #include "metadata-server/namespace/keys.h"
 #include "metadata-server/namespace/ops/ops.h"
 #include "metadata-server/namespace/rows.h"
@@ -46,6 +48,7 @@ absl::StatusOr<bool> AddAttr(const Core& core, InodeId directory, proto::DirEntr
 absl::StatusOr<proto::ReadDirReply> ReadDir(Core& core, const proto::ReadDirRequest& request) {
   const InodeId id(request.inode_id());
   WEFT_ASSIGN_OR_RETURN(const InodeRecord directory, ReadDirectory(*core.store, id));
+  WEFT_RETURN_IF_ERROR(May(request.credentials(), directory, kWantRead));
   const uint32_t max_entries = request.max_entries() == 0
                                    ? kMaxPageEntries
                                    : std::min(request.max_entries(), kMaxPageEntries);
@@ -87,6 +90,7 @@ absl::StatusOr<proto::ReadDirReply> ReadDir(Core& core, const proto::ReadDirRequ
         return true;
       }));
   WEFT_RETURN_IF_ERROR(failure);
+  if (request.after_name().empty()) NoteRead(core, request.atime(), directory.attr());
   return reply;
 }
 

@@ -2,6 +2,7 @@
 
 #include "common/status.h"
 #include "metadata-server/namespace/content.h"
+#include "metadata-server/namespace/opening.h"
 #include "metadata-server/namespace/ops/ops.h"
 #include "metadata-server/namespace/rows.h"
 
@@ -15,6 +16,10 @@ absl::StatusOr<proto::ReadInlineReply> ReadInline(Core& core,
   WEFT_ASSIGN_OR_RETURN(InodeRecord inode, ReadInode(*core.store, id));
   if (!IsRegular(inode)) {
     return PosixError(IsDirectory(inode) ? EISDIR : EINVAL, "not a regular file");
+  }
+  if (!HasOpen(core, SessionId(request.session_id()), id, OpenMode::kReading) &&
+      !HasOpen(core, SessionId(request.session_id()), id, OpenMode::kWriting)) {
+    WEFT_RETURN_IF_ERROR(May(request.credentials(), inode, kWantRead));
   }
   if (payload != nullptr) {
     WEFT_ASSIGN_OR_RETURN(*payload, InlinePayload(core, inode));

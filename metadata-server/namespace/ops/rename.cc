@@ -4,6 +4,7 @@
 
 #include "common/mutex.h"
 #include "common/status.h"
+#include "metadata-server/namespace/access.h"
 #include "metadata-server/namespace/names.h"
 #include "metadata-server/namespace/ops/ops.h"
 #include "metadata-server/namespace/rows.h"
@@ -63,6 +64,36 @@ absl::Status CheckNoLoop(const Core& core, const proto::RenameRequest& request,
   return absl::OkStatus();
 }
 
+// What the caller may: take the one name away, give the other, and change ".." in a directory that
+// gets another parent.
+absl::Status CheckPermissions(const proto::Credentials& caller, const proto::RenameRequest& request,
+                              Renaming* renaming) {
+  const InodeRecord& to = *renaming->to();
+  WEFT_RETURN_IF_ERROR(MayRemoveName(caller, renaming->from_directory, renaming->moved));
+  WEFT_RETURN_IF_ERROR(renaming->target ? MayRemoveName(caller, to, *renaming->target)
+                                        : MayAddName(caller, to));
+  if (!renaming->to_directory) return absl::OkStatus();
+  if (IsDirectory(renaming->moved)) {
+    WEFT_RETURN_IF_ERROR(May(caller, renaming->moved, kWantWrite));
+  }
+  if (request.exchange() && IsDirectory(*renaming->target)) {
+    WEFT_RETURN_IF_ERROR(May(caller, *renaming->target, kWantWrite));
+  }
+  return absl::OkStatus();
+}
+
+// EMLINK where a directory would get too many subdirectories.
+absl::Status CheckLinks(const proto::RenameRequest& request, Renaming* renaming) {
+  if (!renaming->to_directory) return absl::OkStatus();
+  const bool moves = IsDirectory(renaming->moved);
+  const bool replaces = renaming->target && IsDirectory(*renaming->target);
+  if (moves && !replaces) return CheckSubdirectories(*renaming->to());
+  if (request.exchange() && replaces && !moves) {
+    return CheckSubdirectories(renaming->from_directory);
+  }
+  return absl::OkStatus();
+}
+
 // May `moved` take the place of `target`?
 absl::Status CheckReplace(const InodeRecord& moved, const InodeRecord& target) {
   if (IsDirectory(moved) && !IsDirectory(target)) {
@@ -118,6 +149,8 @@ absl::StatusOr<proto::RenameReply> RenameLocked(Core& core, const proto::RenameR
     WEFT_ASSIGN_OR_RETURN(renaming.target, ReadInode(*core.store, IdOf(*target)));
   }
   WEFT_RETURN_IF_ERROR(CheckNoLoop(core, request, renaming));
+  WEFT_RETURN_IF_ERROR(CheckPermissions(transaction.credentials(), request, &renaming));
+  WEFT_RETURN_IF_ERROR(CheckLinks(request, &renaming));
   if (target && !request.exchange()) {
     WEFT_RETURN_IF_ERROR(CheckReplace(renaming.moved, *renaming.target));
   }
@@ -150,8 +183,11 @@ absl::StatusOr<Names> ReadNames(const Core& core, const proto::RenameRequest& re
 }
 
 absl::Status CheckNames(const Core& core, const proto::RenameRequest& request, const Names& names) {
-  WEFT_RETURN_IF_ERROR(ReadLiveDirectory(*core.store, InodeId(request.parent_id())).status());
-  WEFT_RETURN_IF_ERROR(ReadLiveDirectory(*core.store, InodeId(request.new_parent_id())).status());
+  for (const uint64_t parent : {request.parent_id(), request.new_parent_id()}) {
+    WEFT_ASSIGN_OR_RETURN(const InodeRecord directory,
+                          ReadLiveDirectory(*core.store, InodeId(parent)));
+    WEFT_RETURN_IF_ERROR(MaySearch(request.mutation().credentials(), directory));
+  }
   if (!names.source || (request.exchange() && !names.target)) {
     return PosixError(ENOENT, "no such name");
   }

@@ -4,38 +4,14 @@
 
 #include "common/limits.h"
 #include "common/status.h"
+#include "metadata-server/namespace/attribute_rules.h"
 #include "metadata-server/namespace/content.h"
-#include "metadata-server/namespace/new_inode.h"
+#include "metadata-server/namespace/opening.h"
 #include "metadata-server/namespace/ops/ops.h"
 #include "metadata-server/namespace/rows.h"
 
 namespace weft::metadata::ops {
 namespace {
-
-void SetOwnership(const proto::SetAttrRequest& request, proto::Attr* attr) {
-  if (request.has_uid()) attr->set_uid(request.uid());
-  if (request.has_gid()) attr->set_gid(request.gid());
-  if (request.clear_set_id() && attr->type() != proto::DIRECTORY) {
-    uint32_t permissions = attr->permissions() & ~kSetUserId;
-    // Without group execute permission the bit does not mean set-group-id.
-    if ((permissions & kGroupExecute) != 0) permissions &= ~kSetGroupId;
-    attr->set_permissions(permissions);
-  }
-  if (request.has_permissions()) attr->set_permissions(request.permissions() & kPermissionBits);
-}
-
-void SetTimes(const proto::SetAttrRequest& request, int64_t now_ns, proto::Attr* attr) {
-  if (request.atime_now()) {
-    attr->set_atime_ns(now_ns);
-  } else if (request.has_atime_ns()) {
-    attr->set_atime_ns(request.atime_ns());
-  }
-  if (request.mtime_now() || (request.has_size_bytes() && !request.has_mtime_ns())) {
-    attr->set_mtime_ns(now_ns);
-  } else if (request.has_mtime_ns()) {
-    attr->set_mtime_ns(request.mtime_ns());
-  }
-}
 
 absl::Status CheckSize(const proto::SetAttrRequest& request, const InodeRecord& inode) {
   if (IsDirectory(inode)) return PosixError(EISDIR, "a directory");
@@ -81,12 +57,14 @@ absl::StatusOr<proto::SetAttrReply> SetAttr(Core& core, const proto::SetAttrRequ
   const InodeId id(request.inode_id());
   const InodeLocks::Guard guard = core.locks.Lock({id});
   WEFT_ASSIGN_OR_RETURN(InodeRecord inode, ReadInode(*core.store, id));
+  if (request.has_size_bytes()) WEFT_RETURN_IF_ERROR(CheckSize(request, inode));
+  WEFT_RETURN_IF_ERROR(CheckSetAttr(transaction.credentials(), inode, request,
+                                    HasOpen(core, transaction.session(), id, OpenMode::kWriting)));
   if (request.has_size_bytes()) {
-    WEFT_RETURN_IF_ERROR(CheckSize(request, inode));
     if (request.size_bytes() > 0) WEFT_RETURN_IF_ERROR(FinishCut(core, id, Patience::kWait));
     WEFT_RETURN_IF_ERROR(Resize(core, request.size_bytes(), transaction, &inode));
   }
-  SetOwnership(request, inode.mutable_attr());
+  SetOwnership(transaction.credentials(), request, &inode);
   SetTimes(request, transaction.now_ns(), inode.mutable_attr());
   transaction.PutChanged(&inode);
   proto::SetAttrReply reply;

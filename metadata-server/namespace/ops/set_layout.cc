@@ -1,5 +1,6 @@
 #include "common/limits.h"
 #include "common/status.h"
+#include "metadata-server/namespace/access.h"
 #include "metadata-server/namespace/ops/ops.h"
 #include "metadata-server/namespace/rows.h"
 
@@ -29,6 +30,9 @@ absl::StatusOr<proto::SetLayoutReply> SetLayout(Core& core, const proto::SetLayo
   const InodeId id(request.inode_id());
   const InodeLocks::Guard guard = core.locks.Lock({id});
   WEFT_ASSIGN_OR_RETURN(InodeRecord directory, ReadDirectory(*core.store, id));
+  if (!IsOwner(transaction.credentials(), directory)) {
+    return PosixError(EPERM, "only the owner changes the layout of a directory");
+  }
   *directory.mutable_layout() = request.layout();
   transaction.PutChanged(&directory);
   return transaction.Commit(proto::SetLayoutReply());

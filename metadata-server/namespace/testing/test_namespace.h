@@ -15,7 +15,9 @@
 
 #include "common/status.h"
 #include "common/testing/manual_clock.h"
+#include "metadata-server/namespace/keys.h"
 #include "metadata-server/namespace/namespace.h"
+#include "metadata-server/namespace/rows.h"
 #include "metadata-server/namespace/testing/crashing_kv_store.h"
 #include "metadata-server/namespace/testing/fake_content_service.h"
 #include "metadata-server/namespace/testing/invariants.h"
@@ -31,6 +33,18 @@ template <typename T>
 
 inline constexpr SessionId kSession{1};
 inline constexpr SessionId kOtherSession{2};
+inline constexpr uint32_t kUser = 1000;
+inline constexpr uint32_t kGroup = 100;
+
+// `groups`: the effective one, then the supplementary ones.
+[[nodiscard]] inline proto::Credentials CallerOf(uint32_t uid,
+                                                 const std::vector<uint32_t>& groups) {
+  proto::Credentials caller;
+  caller.set_uid(uid);
+  caller.set_gid(groups.front());
+  for (size_t i = 1; i < groups.size(); ++i) caller.add_groups(groups[i]);
+  return caller;
+}
 
 class TestNamespace {
  public:
@@ -39,6 +53,7 @@ class TestNamespace {
         store_(store == nullptr ? own_store_.get() : store) {
     Start();
     EndGrace();
+    GiveRootAway();
   }
   ~TestNamespace() { Stop(); }
 
@@ -65,8 +80,7 @@ class TestNamespace {
     proto::Mutation mutation;
     mutation.set_session_id(session.value());
     mutation.set_sequence(++sequence_);
-    mutation.mutable_credentials()->set_uid(1000);
-    mutation.mutable_credentials()->set_gid(100);
+    *mutation.mutable_credentials() = caller;
     return mutation;
   }
   // A request of this type with the next mutation.
@@ -149,6 +163,7 @@ class TestNamespace {
     proto::LookupRequest request;
     request.set_parent_id(parent.value());
     request.set_name(std::string(name));
+    *request.mutable_credentials() = caller;
     return AttrOf(namespace_->Lookup(request, nullptr));
   }
   absl::StatusOr<proto::Attr> TryGet(InodeId inode) {
@@ -210,6 +225,7 @@ class TestNamespace {
   std::string Read(InodeId inode) {
     proto::ReadInlineRequest request;
     request.set_inode_id(inode.value());
+    *request.mutable_credentials() = caller;
     std::string payload;
     const auto reply = namespace_->ReadInline(request, &payload);
     EXPECT_TRUE(reply.ok()) << reply.status();
@@ -227,6 +243,7 @@ class TestNamespace {
     std::vector<std::string> names;
     proto::ReadDirRequest request;
     request.set_inode_id(directory.value());
+    *request.mutable_credentials() = caller;
     request.set_max_entries(page_entries);
     for (;;) {
       const auto reply = namespace_->ReadDir(request);
@@ -270,10 +287,24 @@ class TestNamespace {
     return attr.ok() ? InodeId(attr->inode_id()) : InodeId();
   }
 
+  // Who makes the requests.
+  proto::Credentials caller = CallerOf(kUser, {kGroup});
+
   ManualClock clock;
   FakeContentService content;
 
  private:
+  // The root directory goes to the user that requests come from.
+  void GiveRootAway() {
+    absl::StatusOr<InodeRecord> root = ReadInode(*store_, kRootInode);
+    ASSERT_TRUE(root.ok()) << root.status();
+    root->mutable_attr()->set_uid(kUser);
+    root->mutable_attr()->set_gid(kGroup);
+    Batch batch;
+    batch.Put(Family::kInode, InodeKey(kRootInode), root->SerializeAsString());
+    ASSERT_TRUE(store_->Commit(batch).ok());
+  }
+
   const std::unique_ptr<KvStore> own_store_;
   KvStore* const store_;
   std::unique_ptr<CrashingKvStore> crashing_;
