@@ -42,4 +42,14 @@ std::vector<uint32_t> Crc32cOfPieces(uint64_t offset_bytes, std::span<const std:
   return crcs;
 }
 
+bool MatchesBlocks(std::span<const std::byte> bytes, std::span<const uint32_t> block_crc32c) {
+  if (block_crc32c.size() != (bytes.size() + kBlockBytes - 1) / kBlockBytes) return false;
+  for (const uint32_t crc : block_crc32c) {
+    const size_t length = std::min<size_t>(bytes.size(), kBlockBytes);
+    if (Crc32c(bytes.first(length)) != crc) return false;
+    bytes = bytes.subspan(length);
+  }
+  return true;
+}
+
 }  // namespace weft

@@ -1,5 +1,5 @@
-// CRC32C (Castagnoli; RFC 3720 appendix B.4: reflected, initial value and final XOR of all ones) through
-// ISA-L. Thread-safe: pure functions.
+// CRC32C (Castagnoli; RFC 3720 appendix B.4: reflected, initial value and final XOR of all ones)
+// through ISA-L. Thread-safe: pure functions.
 #pragma once
 
 #include <cstddef>
@@ -22,5 +22,10 @@ namespace weft {
 // where `bytes` starts at `offset_bytes`: only the first and the last piece may be shorter.
 [[nodiscard]] std::vector<uint32_t> Crc32cOfPieces(uint64_t offset_bytes,
                                                    std::span<const std::byte> bytes);
+
+// Does each block (kBlockBytes, the last one may be shorter) of `bytes` have the CRC32C given for
+// it? No, too, where there is not one for each.
+[[nodiscard]] bool MatchesBlocks(std::span<const std::byte> bytes,
+                                 std::span<const uint32_t> block_crc32c);
 
 }  // namespace weft

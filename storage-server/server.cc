@@ -19,13 +19,17 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   std::unique_ptr<Server> server(new Server());
   WEFT_ASSIGN_OR_RETURN(server->targets_, LocalTargets::Open(options.data, options.capacity_bytes));
   server->view_ = std::make_unique<ClusterView>(&SystemClock());
-  server->handler_ =
-      std::make_unique<StorageHandler>(options.name, server->targets_.get(), server->view_.get());
+  const auto cluster_id = [targets = server->targets_.get()] { return targets->cluster_id(); };
+  server->source_ = std::make_unique<ChunkSource>(
+      wire::Identity{server->targets_->node_uuid(), "storage " + options.name, cluster_id},
+      server->view_.get(), options.max_workers);
+  server->handler_ = std::make_unique<StorageHandler>(options.name, server->targets_.get(),
+                                                      server->view_.get(), server->source_.get());
 
   wire::ServerOptions wire;
   wire.listen_address = options.listen;
   wire.name = "storage " + options.name;
-  wire.cluster_id = [targets = server->targets_.get()] { return targets->cluster_id(); };
+  wire.cluster_id = cluster_id;
   wire.min_workers = options.min_workers;
   wire.max_workers = options.max_workers;
   WEFT_ASSIGN_OR_RETURN(server->wire_,

@@ -41,6 +41,7 @@ class Server {
   // In the order of construction: each uses only what stands above it.
   std::unique_ptr<LocalTargets> targets_;
   std::unique_ptr<ClusterView> view_;
+  std::unique_ptr<ChunkSource> source_;
   std::unique_ptr<StorageHandler> handler_;
   std::unique_ptr<wire::Server> wire_;
   std::unique_ptr<Membership> membership_;

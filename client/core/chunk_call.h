@@ -58,7 +58,7 @@ class ChunkCall {
 
   virtual ~ChunkCall() = default;
 
-  [[nodiscard]] virtual absl::StatusOr<Destination> Find(const ClusterMap& map) const = 0;
+  [[nodiscard]] virtual absl::StatusOr<Destination> Find(const ClusterMap& map) = 0;
   // The request for that destination. What it points to stays valid until Answered.
   [[nodiscard]] virtual wire::CallSpec Prepare(const Destination& destination) = 0;
   // The server answered: `received` bytes of payload.

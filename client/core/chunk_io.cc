@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "client/core/stored_ranges.h"
 #include "common/crc32c.h"
 #include "common/limits.h"
 #include "common/status.h"
@@ -17,12 +18,14 @@ namespace {
 
 // Times that a payload is sent again which arrived damaged.
 constexpr int kMaxResends = 5;
+// Asked for at once of one target.
+constexpr uint32_t kChunksPerListing = 4096;
 
 // A request about one chunk.
 class OneChunkCall : public ChunkCall {
  public:
   OneChunkCall(const proto::Content* content, uint32_t chunk) : content_(content), chunk_(chunk) {}
-  absl::StatusOr<Destination> Find(const ClusterMap& map) const override {
+  absl::StatusOr<Destination> Find(const ClusterMap& map) override {
     return DestinationOfChunk(map, *content_, chunk_);
   }
   std::string what() const override {
@@ -88,16 +91,10 @@ class ReadCall final : public OneChunkCall {
   }
 
   bool Matches(size_t received) const {
-    const size_t blocks = (received + kBlockBytes - 1) / kBlockBytes;
-    if (reply_.block_crc32c_size() != static_cast<int>(blocks)) return false;
     if (received > 0 && reply_.data_offset_bytes() != read_.offset_bytes) return false;
-    std::span<const std::byte> left = read_.into.first(received);
-    for (const uint32_t crc : reply_.block_crc32c()) {
-      const size_t length = std::min<size_t>(left.size(), kBlockBytes);
-      if (Crc32c(left.first(length)) != crc) return false;
-      left = left.subspan(length);
-    }
-    return true;
+    return MatchesBlocks(
+        read_.into.first(received),
+        {reply_.block_crc32c().data(), static_cast<size_t>(reply_.block_crc32c_size())});
   }
 
   const ChunkRead read_;
@@ -175,6 +172,51 @@ class WriteCall final : public ChangeCall {
   proto::WriteChunkReply reply_;
 };
 
+// Goes to the server that stores the bytes; it fetches them from the other one.
+class CopyCall final : public ChangeCall {
+ public:
+  CopyCall(const proto::Content* source, const proto::Content* content, SessionId session,
+           ChangeGenerations* generations, ChunkCopy* copy)
+      : ChangeCall(content, copy->stored.chunk, session, generations),
+        source_(source),
+        copy_(copy) {
+    request_.set_offset_bytes(copy->stored.offset_bytes);
+    request_.set_chunk_bytes_log2(content->chunk_bytes_log2());
+    request_.set_source_content_id(source->content_id());
+    request_.set_source_chunk(copy->source_chunk);
+    request_.set_source_offset_bytes(copy->source_offset_bytes);
+    request_.set_length_bytes(copy->stored.length_bytes);
+  }
+
+  absl::StatusOr<Destination> Find(const ClusterMap& map) override {
+    WEFT_ASSIGN_OR_RETURN(const Destination from,
+                          DestinationOfChunk(map, *source_, copy_->source_chunk));
+    *request_.mutable_source_route() = from.route;
+    return OneChunkCall::Find(map);
+  }
+  wire::CallSpec Prepare(const Destination& destination) override {
+    AddressChange(destination, &request_);
+    reply_.Clear();
+    wire::CallSpec spec;
+    spec.method = proto::COPY_CHUNK;
+    spec.request = &request_;
+    spec.reply = &reply_;
+    return spec;
+  }
+  Verdict Answered(size_t /*received*/) override {
+    copy_->stored.target = target().id;
+    copy_->stored.durability_id = reply_.durability_id();
+    copy_->stored.used_bytes_added = reply_.used_bytes_added();
+    return Succeed();
+  }
+
+ private:
+  const proto::Content* const source_;
+  ChunkCopy* const copy_;
+  proto::CopyChunkRequest request_;
+  proto::WriteChunkReply reply_;
+};
+
 class PunchCall final : public ChangeCall {
  public:
   PunchCall(const proto::Content* content, SessionId session, ChangeGenerations* generations,
@@ -240,7 +282,7 @@ class SyncCall final : public ChunkCall {
   SyncCall(TargetId target, std::string expected)
       : target_id_(target), expected_(std::move(expected)) {}
 
-  absl::StatusOr<Destination> Find(const ClusterMap& map) const override {
+  absl::StatusOr<Destination> Find(const ClusterMap& map) override {
     return DestinationOfTarget(map, target_id_);
   }
   wire::CallSpec Prepare(const Destination& destination) override {
@@ -263,6 +305,36 @@ class SyncCall final : public ChunkCall {
   const std::string expected_;
   proto::SyncTargetRequest request_;
   proto::SyncTargetReply reply_;
+};
+
+class ListCall final : public ChunkCall {
+ public:
+  ListCall(uint64_t content_id, ChunkListing* listing) : listing_(listing) {
+    request_.set_content_id(content_id);
+    request_.set_first_chunk(listing->first_chunk);
+    request_.set_max_chunks(kChunksPerListing);
+  }
+
+  absl::StatusOr<Destination> Find(const ClusterMap& map) override {
+    return DestinationOfTarget(map, listing_->target);
+  }
+  wire::CallSpec Prepare(const Destination& destination) override {
+    *request_.mutable_route() = destination.route;
+    listing_->reply.Clear();
+    wire::CallSpec spec;
+    spec.method = proto::LIST_CHUNKS;
+    spec.request = &request_;
+    spec.reply = &listing_->reply;
+    return spec;
+  }
+  Verdict Answered(size_t /*received*/) override { return Succeed(); }
+  std::string what() const override {
+    return "the list of chunks of content " + std::to_string(request_.content_id());
+  }
+
+ private:
+  ChunkListing* const listing_;
+  proto::ListChunksRequest request_;
 };
 
 template <typename Call>
@@ -309,6 +381,22 @@ absl::StatusOr<uint64_t> ChunkIo::Punch(const proto::Content& content,
   uint64_t freed = 0;
   for (const PunchCall& call : calls) freed += call.used_bytes_freed();
   return freed;
+}
+
+absl::Status ChunkIo::Copy(const proto::Content& source, const proto::Content& content,
+                           std::span<ChunkCopy> copies) {
+  const SessionId session = session_();
+  std::deque<CopyCall> calls;
+  for (ChunkCopy& copy : copies) {
+    calls.emplace_back(&source, &content, session, &generations_, &copy);
+  }
+  return RunAll(runner_, &calls);
+}
+
+absl::Status ChunkIo::List(const proto::Content& content, std::span<ChunkListing> listings) {
+  std::deque<ListCall> calls;
+  for (ChunkListing& listing : listings) calls.emplace_back(content.content_id(), &listing);
+  return RunAll(runner_, &calls);
 }
 
 absl::StatusOr<std::vector<ChunkPlace>> ChunkIo::Locate(const proto::Content& content,

@@ -48,6 +48,25 @@ struct ChunkHole {
   uint32_t length_bytes = 0;
 };
 
+struct ChunkListing;  // stored_ranges.h
+
+// Bytes of a chunk that were stored, and by whom.
+struct ChunkStored {
+  uint32_t chunk = 0;
+  uint32_t offset_bytes = 0;
+  uint32_t length_bytes = 0;
+  TargetId target;  // none: they were not stored
+  std::string durability_id;
+  uint32_t used_bytes_added = 0;  // as of ChunkWrite
+};
+
+// Bytes that go from one chunk to another.
+struct ChunkCopy {
+  uint32_t source_chunk = 0;
+  uint32_t source_offset_bytes = 0;
+  ChunkStored stored;  // where to, and the result
+};
+
 // Targets, with the durability id that their writes were answered with (see proto SyncTargetReply).
 using DurabilityIds = std::map<TargetId, std::string>;
 
@@ -74,6 +93,14 @@ class ChunkIo {
 
   // How many bytes of space became free. ESTALE: as for Write.
   absl::StatusOr<uint64_t> Punch(const proto::Content& content, std::span<const ChunkHole> holes);
+
+  // Copies bytes of `source` to `content`, without moving them through this client, and fills in
+  // the results. The errors are those of Write; the first one is returned.
+  absl::Status Copy(const proto::Content& source, const proto::Content& content,
+                    std::span<ChunkCopy> copies);
+
+  // Fills in the replies: which chunks each target has (see proto ListChunksRequest).
+  absl::Status List(const proto::Content& content, std::span<ChunkListing> listings);
 
   // Chunks [first, first + count) with what their servers say of them.
   absl::StatusOr<std::vector<ChunkPlace>> Locate(const proto::Content& content, uint32_t first,

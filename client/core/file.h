@@ -147,6 +147,14 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
       WEFT_EXCLUDES(mutex_, turn_);
   absl::Status Fallocate(int mode, uint64_t offset, uint64_t length) WEFT_EXCLUDES(mutex_, turn_);
 
+  // -- file_seek.cc
+  absl::StatusOr<uint64_t> Seek(Vfs::SeekFor what, uint64_t offset) WEFT_EXCLUDES(mutex_, turn_);
+
+  // -- file_copy.cc
+  // Copies from `source`, which may be this file: see Vfs::CopyRange.
+  absl::StatusOr<uint64_t> CopyFrom(File& source, uint64_t from, uint64_t to, uint64_t length)
+      WEFT_EXCLUDES(mutex_, turn_);
+
   // -- WriteBuffer::Owner
   std::shared_ptr<void> Self() override { return shared_from_this(); }
   proto::Content CurrentContent() override WEFT_EXCLUDES(mutex_);
@@ -228,8 +236,21 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
       WEFT_REQUIRES(turn_) WEFT_EXCLUDES(mutex_);
   absl::Status CutToZeroAlone(const std::function<absl::StatusOr<proto::Attr>()>& cut)
       WEFT_REQUIRES(turn_) WEFT_EXCLUDES(mutex_);
+  // ENOSPC where what is not stored of the range is more than there is space for now.
+  absl::Status CheckSpaceFor(uint64_t begin, uint64_t end) WEFT_REQUIRES(turn_)
+      WEFT_EXCLUDES(mutex_);
   absl::Status Punch(uint64_t begin, uint64_t end) WEFT_REQUIRES(turn_) WEFT_EXCLUDES(mutex_);
   absl::Status PunchChunks(uint64_t begin, uint64_t end) WEFT_EXCLUDES(mutex_);
+
+  // -- file_copy.cc
+  absl::Status CopyThrough(File& source, uint64_t from, uint64_t to, uint64_t length)
+      WEFT_EXCLUDES(mutex_, turn_);
+  absl::Status CopyChunks(File& source, uint64_t from, uint64_t to, uint64_t length)
+      WEFT_REQUIRES(turn_) WEFT_EXCLUDES(mutex_);
+  absl::Status CopyStored(const proto::Content& source, uint64_t from, uint64_t to, uint64_t length)
+      WEFT_REQUIRES(turn_) WEFT_EXCLUDES(mutex_);
+
+  // -- file_change.cc
   // Writes out and commits everything.
   absl::Status Settle() WEFT_REQUIRES(turn_) WEFT_EXCLUDES(mutex_);
 

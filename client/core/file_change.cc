@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "client/core/file.h"
+#include "client/core/stored_ranges.h"
 #include "common/limits.h"
 #include "common/status.h"
 
@@ -111,8 +112,12 @@ absl::Status File::CutToZeroAlone(const std::function<absl::StatusOr<proto::Attr
 }
 
 absl::Status File::Fallocate(int mode, uint64_t offset, uint64_t length) {
-  const bool punch = mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
-  if (mode != 0 && !punch) return PosixError(EOPNOTSUPP, "this kind of fallocate");
+  const bool keeps_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
+  const int kind = mode & ~FALLOC_FL_KEEP_SIZE;
+  const bool punch = kind == FALLOC_FL_PUNCH_HOLE && keeps_size;
+  if (kind != 0 && kind != FALLOC_FL_ZERO_RANGE && !punch) {
+    return PosixError(EOPNOTSUPP, "this kind of fallocate");
+  }
   if (length == 0) return PosixError(EINVAL, "nothing to allocate");
   const uint64_t end = offset + length;
   const Gate::Pass pass(&gate_, Gate::Mode::kAlone);
@@ -120,13 +125,34 @@ absl::Status File::Fallocate(int mode, uint64_t offset, uint64_t length) {
   if (end < offset || end > MaxFileBytes(CurrentContent().chunk_bytes_log2())) {
     return PosixError(EFBIG, "a file with such chunks cannot be that long");
   }
-  if (punch) return Punch(offset, std::min(end, Size()));
-  if (end <= Size()) return absl::OkStatus();
+  // Zeros need no space here: a range of zeros is a hole that was punched.
+  if (kind != 0) WEFT_RETURN_IF_ERROR(Punch(offset, std::min(end, Size())));
+  if (kind == 0) WEFT_RETURN_IF_ERROR(CheckSpaceFor(offset, end));
+  if (keeps_size || end <= Size()) return absl::OkStatus();
   proto::SetAttrRequest request;
   request.set_inode_id(inode_.value());
   request.set_size_bytes(end);
   request.set_by_open_file(true);
   return SetSize({}, request).status();
+}
+
+absl::Status File::CheckSpaceFor(uint64_t begin, uint64_t end) {
+  WEFT_ASSIGN_OR_RETURN(const auto space, mount_->metadata->StatFs());
+  if (end - begin <= space.free_bytes()) return absl::OkStatus();
+  WEFT_RETURN_IF_ERROR(Settle());
+  uint64_t missing = end - begin;
+  const proto::Content content = CurrentContent();
+  if (!content.is_inline()) {
+    StoredRanges ranges(mount_->io, content, begin);
+    for (;;) {
+      WEFT_ASSIGN_OR_RETURN(const std::optional<Interval> stored, ranges.Next());
+      if (!stored || stored->begin >= end) break;
+      missing -= std::min(stored->end, end) - stored->begin;
+    }
+  }
+  if (missing <= space.free_bytes()) return absl::OkStatus();
+  return PosixError(ENOSPC, "the file system has " + std::to_string(space.free_bytes()) +
+                                " free bytes, and " + std::to_string(missing) + " are asked for");
 }
 
 absl::Status File::Punch(uint64_t begin, uint64_t end) {
@@ -173,6 +199,8 @@ absl::Status File::PunchChunks(uint64_t begin, uint64_t end) {
     if (!freed.ok()) return WriteError(freed.status());
     buffer_.NoteFreed(*freed);
     begin = at;
+    MutexLock lock(&mutex_);
+    sync_all_ = true;  // the punches are nowhere else known as unsynced
   }
   return absl::OkStatus();
 }

@@ -223,4 +223,20 @@ absl::Status MountedVfs::Fallocate(HandleId handle, int mode, uint64_t offset_by
   return open->file->Fallocate(mode, offset_bytes, length_bytes);
 }
 
+absl::StatusOr<uint64_t> MountedVfs::Seek(HandleId handle, SeekFor what, uint64_t offset_bytes) {
+  const IoTimeout::Call call(timeout_);
+  WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
+  return open->file->Seek(what, offset_bytes);
+}
+
+absl::StatusOr<uint64_t> MountedVfs::CopyRange(HandleId from, uint64_t from_offset_bytes,
+                                               HandleId to, uint64_t to_offset_bytes,
+                                               uint64_t length_bytes) {
+  WEFT_ASSIGN_OR_RETURN(const auto source, FindHandle(from));
+  WEFT_ASSIGN_OR_RETURN(const auto target, FindHandle(to));
+  if (!source->flags.read) return PosixError(EBADF, "the source is not open for reading");
+  if (!target->flags.write) return PosixError(EBADF, "the file is not open for writing");
+  return target->file->CopyFrom(*source->file, from_offset_bytes, to_offset_bytes, length_bytes);
+}
+
 }  // namespace weft::client

@@ -72,6 +72,9 @@ class MountedVfs final : public Vfs {
   absl::Status Fsync(HandleId handle) override;
   absl::Status FsyncDirectory() override;
   absl::Status Release(HandleId handle) override;
+  absl::StatusOr<uint64_t> Seek(HandleId handle, SeekFor what, uint64_t offset_bytes) override;
+  absl::StatusOr<uint64_t> CopyRange(HandleId from, uint64_t from_offset_bytes, HandleId to,
+                                     uint64_t to_offset_bytes, uint64_t length_bytes) override;
   absl::Status Fallocate(HandleId handle, int mode, uint64_t offset_bytes,
                          uint64_t length_bytes) override;
 

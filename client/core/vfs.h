@@ -158,9 +158,21 @@ class Vfs {
   virtual absl::Status Fsync(HandleId handle) = 0;
   virtual absl::Status FsyncDirectory() = 0;
   virtual absl::Status Release(HandleId handle) = 0;
-  // Punches a hole, or preallocates by extending (space is not reserved). EOPNOTSUPP for the rest.
+  // FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE, or 0, each with and without FALLOC_FL_KEEP_SIZE as
+  // fallocate(2) allows. Space is not reserved, but ENOSPC says that there is not enough now.
+  // EOPNOTSUPP for the rest.
   virtual absl::Status Fallocate(HandleId handle, int mode, uint64_t offset_bytes,
                                  uint64_t length_bytes) = 0;
+
+  // Where the next data, or the next hole, at or after the offset begins; the end of the file is a
+  // hole. ENXIO: the offset is at or behind the end, or no data is left.
+  enum class SeekFor { kData, kHole };
+  virtual absl::StatusOr<uint64_t> Seek(HandleId handle, SeekFor what, uint64_t offset_bytes) = 0;
+  // Copies bytes between two files, or two places of one that do not overlap; holes stay holes.
+  // What lies in chunks goes from storage-server to storage-server. Returns the bytes copied: fewer
+  // than asked at the end of the source, and where much is asked for at once.
+  virtual absl::StatusOr<uint64_t> CopyRange(HandleId from, uint64_t from_offset_bytes, HandleId to,
+                                             uint64_t to_offset_bytes, uint64_t length_bytes) = 0;
 
   // ---- Locks: flock(2), and fcntl(2) by ranges. They hold on all mounts; docs/posix.md says more.
   // `lock.inode_id` is that of the handle, whatever it says. Release gives up what was locked

@@ -164,7 +164,7 @@ TEST_F(VfsTest, PunchedHolesReadAsZeros) {
   EXPECT_EQ(Size(*vfs, file), text.size());
   ASSERT_TRUE(vfs->Fallocate(file.handle, 0, 0, 10).ok());  // never shorter
   EXPECT_TRUE(SameBytes(Read(*vfs, file.handle), text));
-  EXPECT_EQ(ErrnoOf(vfs->Fallocate(file.handle, FALLOC_FL_ZERO_RANGE, 0, 10)), EOPNOTSUPP);
+  EXPECT_EQ(ErrnoOf(vfs->Fallocate(file.handle, FALLOC_FL_COLLAPSE_RANGE, 0, 10)), EOPNOTSUPP);
 }
 
 TEST_F(VfsTest, AnInlineFileCanBePunched) {

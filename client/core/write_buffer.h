@@ -129,6 +129,11 @@ class WriteBuffer {
   // Forgets all that is buffered and not on its way; true if there was any.
   bool Discard() WEFT_EXCLUDES(mutex_);
 
+  // Others than this buffer have stored bytes of the content, or made it so long with a hole: to be
+  // committed and synced like what it stores itself.
+  void Stored(const ChunkStored& stored) WEFT_EXCLUDES(mutex_);
+  void StoredUpTo(uint64_t end_bytes) WEFT_EXCLUDES(mutex_);
+
   // Nothing where nothing was stored since the last Committed.
   [[nodiscard]] std::optional<Uncommitted> uncommitted() const WEFT_EXCLUDES(mutex_);
   void Committed(const Uncommitted& state) WEFT_EXCLUDES(mutex_);
@@ -161,7 +166,7 @@ class WriteBuffer {
     uint64_t index = 0;
     std::shared_ptr<SlabBuffer> buffer;
     absl::Status status;  // the first error
-    std::vector<ChunkWrite> stored;
+    std::vector<ChunkStored> stored;
   };
 
   // A slab that was stored, and may have to be sent again.
@@ -199,6 +204,7 @@ class WriteBuffer {
   std::vector<Sending*> ToTransmit(std::span<Sending> slabs) WEFT_EXCLUDES(mutex_);
   void Finish(Sending& sent) WEFT_REQUIRES(mutex_);
   void KeepStored(const Sending& sent) WEFT_REQUIRES(mutex_);
+  void KeepStored(const ChunkStored& stored) WEFT_REQUIRES(mutex_);
   // There is something new to commit, about bytes up to `end`.
   void CountStore(uint64_t end) WEFT_REQUIRES(mutex_);
   // Lays the bytes of `older`, which were written before all others of the slab, under those.

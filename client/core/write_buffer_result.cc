@@ -35,21 +35,35 @@ void WriteBuffer::Finish(Sending& sent) {
 }
 
 void WriteBuffer::KeepStored(const Sending& sent) {
-  for (const ChunkWrite& write : sent.stored) {
-    const uint64_t begin =
-        (uint64_t{write.chunk} << content_.chunk_bytes_log2()) + write.offset_bytes;
-    CountStore(begin + write.data.size());
-    uncommitted_.used_bytes_added += write.used_bytes_added;
-    auto& known = unsynced_[write.target];
-    if (!known.empty() && known != write.durability_id) {
-      errors_->Keep(PosixError(EIO, "target " + std::to_string(write.target.value()) +
-                                        " restarted: writes before may have been lost"));
-    }
-    known = write.durability_id;
-  }
+  for (const ChunkStored& stored : sent.stored) KeepStored(stored);
   if (sent.status.ok()) return;
   not_retained_ = uncommitted_.stores;
   errors_->Keep(sent.status);
+}
+
+void WriteBuffer::KeepStored(const ChunkStored& stored) {
+  const uint64_t begin =
+      (uint64_t{stored.chunk} << content_.chunk_bytes_log2()) + stored.offset_bytes;
+  CountStore(begin + stored.length_bytes);
+  uncommitted_.used_bytes_added += stored.used_bytes_added;
+  auto& known = unsynced_[stored.target];
+  if (!known.empty() && known != stored.durability_id) {
+    errors_->Keep(PosixError(EIO, "target " + std::to_string(stored.target.value()) +
+                                      " restarted: writes before may have been lost"));
+  }
+  known = stored.durability_id;
+}
+
+void WriteBuffer::Stored(const ChunkStored& stored) {
+  MutexLock lock(&mutex_);
+  if (stored.target.is_none()) return;
+  KeepStored(stored);
+  not_retained_ = uncommitted_.stores;
+}
+
+void WriteBuffer::StoredUpTo(uint64_t end_bytes) {
+  MutexLock lock(&mutex_);
+  CountStore(end_bytes);
 }
 
 void WriteBuffer::CountStore(uint64_t end) {

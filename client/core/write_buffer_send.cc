@@ -171,7 +171,10 @@ void WriteBuffer::TransmitOnce(const proto::Content& content, std::span<Sending>
   mount_->io->Write(content, writes);
   for (size_t i = 0; i < writes.size(); ++i) {
     if (writes[i].status.ok()) {
-      owners[i]->stored.push_back(std::move(writes[i]));
+      const ChunkWrite& write = writes[i];
+      owners[i]->stored.push_back({write.chunk, write.offset_bytes,
+                                   static_cast<uint32_t>(write.data.size()), write.target,
+                                   write.durability_id, write.used_bytes_added});
     } else if (owners[i]->status.ok() || ErrnoOf(writes[i].status) == ESTALE) {
       owners[i]->status = writes[i].status;
     }

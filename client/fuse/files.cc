@@ -1,7 +1,7 @@
-// Operations on open files: create, open, read, write, flush, release, fsync, fallocate, lseek.
+// Operations on open files: create, open, read, write, flush, release, fsync, fallocate, lseek,
+// copy_file_range.
 //
-// A file handle of the kernel is a HandleId. copy_file_range is left out: the kernel then copies
-// by reading and writing.
+// A file handle of the kernel is a HandleId.
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
@@ -129,22 +129,37 @@ void Fallocate(fuse_req_t request, fuse_ino_t /*inode*/, int mode, off_t offset,
                                                static_cast<uint64_t>(length)));
 }
 
-// Only SEEK_DATA and SEEK_HOLE come here. All of a file is called data, which POSIX allows: holes
-// need not be told.
-void Seek(fuse_req_t request, fuse_ino_t inode, off_t offset, int whence,
-          fuse_file_info* /*file*/) {
+// Only SEEK_DATA and SEEK_HOLE come here.
+void Seek(fuse_req_t request, fuse_ino_t /*inode*/, off_t offset, int whence,
+          fuse_file_info* file) {
   if (whence != SEEK_DATA && whence != SEEK_HOLE) {
     fuse_reply_err(request, EINVAL);
     return;
   }
-  const absl::StatusOr<proto::Attr> attr = AdapterOf(request).vfs.GetAttr(InodeId(inode));
-  if (!attr.ok()) return ReplyStatus(request, attr.status());
-  const off_t end = static_cast<off_t>(attr->size_bytes());
-  if (offset < 0 || offset >= end) {
+  if (offset < 0) {
     fuse_reply_err(request, ENXIO);
     return;
   }
-  fuse_reply_lseek(request, whence == SEEK_DATA ? offset : end);
+  using SeekFor = client::Vfs::SeekFor;
+  const absl::StatusOr<uint64_t> found =
+      AdapterOf(request).vfs.Seek(file->fh, whence == SEEK_DATA ? SeekFor::kData : SeekFor::kHole,
+                                  static_cast<uint64_t>(offset));
+  if (!found.ok()) return ReplyStatus(request, found.status());
+  fuse_reply_lseek(request, static_cast<off_t>(*found));
+}
+
+void CopyFileRange(fuse_req_t request, fuse_ino_t /*source*/, off_t source_offset,
+                   fuse_file_info* source_file, fuse_ino_t /*inode*/, off_t offset,
+                   fuse_file_info* file, size_t length, int flags) {
+  if (flags != 0 || source_offset < 0 || offset < 0) {
+    fuse_reply_err(request, EINVAL);
+    return;
+  }
+  const absl::StatusOr<uint64_t> copied =
+      AdapterOf(request).vfs.CopyRange(source_file->fh, static_cast<uint64_t>(source_offset),
+                                       file->fh, static_cast<uint64_t>(offset), length);
+  if (!copied.ok()) return ReplyStatus(request, copied.status());
+  fuse_reply_write(request, *copied);
 }
 
 }  // namespace
@@ -159,6 +174,7 @@ void AddFileOperations(fuse_lowlevel_ops* operations) {
   operations->fsync = Fsync;
   operations->fallocate = Fallocate;
   operations->lseek = Seek;
+  operations->copy_file_range = CopyFileRange;
 }
 
 }  // namespace weft::fuse

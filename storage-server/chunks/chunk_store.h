@@ -90,6 +90,23 @@ struct ContentEnd {
   uint64_t used_bytes = 0;
 };
 
+// What is stored of a chunk: the other bytes up to its length are holes.
+struct ChunkExtent {
+  struct Range {
+    uint32_t begin_bytes = 0;
+    uint32_t end_bytes = 0;
+    friend bool operator==(const Range&, const Range&) = default;
+  };
+  uint32_t chunk = 0;
+  uint32_t length_bytes = 0;
+  std::vector<Range> stored;  // in order, not touching each other
+};
+
+struct ContentPage {
+  std::vector<ChunkExtent> chunks;  // in order
+  bool at_end = false;              // no later chunk is there
+};
+
 struct Space {
   uint64_t capacity_bytes = 0;
   uint64_t free_bytes = 0;  // what new chunks can still take
@@ -132,6 +149,10 @@ class ChunkStore {
   // ENOENT where there is no such chunk.
   [[nodiscard]] virtual absl::StatusOr<ChunkInfo> Stat(ChunkId chunk) const = 0;
   [[nodiscard]] virtual absl::StatusOr<ContentEnd> End(ContentId content) const = 0;
+  // The content's chunks from `first_chunk` on, at most max_chunks, and fewer where they lie in
+  // very many pieces: at least one where there is one.
+  [[nodiscard]] virtual absl::StatusOr<ContentPage> List(ContentId content, uint32_t first_chunk,
+                                                         uint32_t max_chunks) const = 0;
 
   [[nodiscard]] virtual Space space() const = 0;
   // Empty, or why no writes are taken.

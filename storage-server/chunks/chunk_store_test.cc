@@ -362,6 +362,35 @@ TEST_P(ChunkStoreTest, ManySmallWritesLeaveFewExtents) {
   ExpectChunk(kChunk, expected);
 }
 
+TEST_P(ChunkStoreTest, AListTellsWhatIsStoredAndWhatIsAHole) {
+  const ContentId content(9);
+  MustWrite({content, 2}, 5 * kBlockBytes, RandomBytes(100, 1));
+  MustWrite({content, 2}, 0, RandomBytes(2 * kBlockBytes, 2));
+  MustWrite({content, 2}, 2 * kBlockBytes, RandomBytes(kBlockBytes, 3));  // another extent
+  MustWrite({content, 5}, 0, RandomBytes(kChunkBytes, 4));
+  MustWrite({content, 6}, 0, RandomBytes(10, 5));
+  MustWrite({ContentId(10), 0}, 0, RandomBytes(10, 6));
+
+  const ContentPage all = store().List(content, 0, 100).value();
+  EXPECT_TRUE(all.at_end);
+  ASSERT_EQ(all.chunks.size(), 3u);
+  using Range = ChunkExtent::Range;
+  EXPECT_EQ(all.chunks[0].chunk, 2u);
+  EXPECT_EQ(all.chunks[0].length_bytes, 5 * kBlockBytes + 100);
+  EXPECT_THAT(all.chunks[0].stored,
+              testing::ElementsAre(Range{0, 3 * kBlockBytes},
+                                   Range{5 * kBlockBytes, 5 * kBlockBytes + 100}));
+  EXPECT_THAT(all.chunks[1].stored, testing::ElementsAre(Range{0, kChunkBytes}));
+  EXPECT_THAT(all.chunks[2].stored, testing::ElementsAre(Range{0, 10}));
+
+  const ContentPage page = store().List(content, 3, 1).value();
+  EXPECT_FALSE(page.at_end);
+  ASSERT_EQ(page.chunks.size(), 1u);
+  EXPECT_EQ(page.chunks[0].chunk, 5u);
+  EXPECT_TRUE(store().List(content, 6, 1)->at_end);
+  EXPECT_TRUE(store().List(content, 7, 1)->chunks.empty());
+}
+
 TEST_P(ChunkStoreTest, DurabilityIdStaysOverACleanRestart) {
   const std::string id = store().durability_id();
   EXPECT_FALSE(id.empty());

@@ -84,6 +84,8 @@ class LocalChunkStore final : public ChunkStore {
   absl::StatusOr<ChunkInfo> Punch(const ChunkPunch& punch) override;
   absl::StatusOr<ChunkInfo> Stat(ChunkId chunk) const override;
   absl::StatusOr<ContentEnd> End(ContentId content) const override;
+  absl::StatusOr<ContentPage> List(ContentId content, uint32_t first_chunk,
+                                   uint32_t max_chunks) const override;
   Space space() const override { return space_->space(); }
   std::string fault() const override;
   std::string durability_id() const override;

@@ -68,7 +68,7 @@ class LateChangesTest : public testing::Test {
     ASSERT_TRUE(targets_->AssignIds(registered.targets()).ok());
     Fence({});
     view_.Renew(clock_.Now(), 10s);
-    handler_ = std::make_unique<StorageHandler>("n1", targets_.get(), &view_);
+    handler_ = std::make_unique<StorageHandler>("n1", targets_.get(), &view_, &source_);
   }
 
   // Publishes a newer map in which these sessions are fenced.
@@ -119,6 +119,7 @@ class LateChangesTest : public testing::Test {
   TempDirectory directory_;
   ManualClock clock_;
   ClusterView view_{&clock_};
+  ChunkSource source_{{NewUuid(), "n1", [] { return std::string(kTestClusterId); }}, &view_, 4};
   uint64_t epoch_ = kTestEpoch;
   GateStore* store_ = nullptr;
   std::unique_ptr<LocalTargets> targets_;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/crc32c.h"
 #include "common/limits.h"
 #include "common/status.h"
 #include "common/version.h"
@@ -19,6 +20,8 @@
 
 namespace weft::storage {
 namespace {
+
+constexpr uint32_t kMaxListedChunks = 8192;  // in one answer
 
 // Errors that say something of this machine, not of the request.
 bool IsOurs(int error) { return error == EIO || error == EROFS || error == EUCLEAN; }
@@ -41,11 +44,20 @@ std::vector<wire::FileRange> ToWire(const std::vector<ChunkRead::Range>& ranges)
   return files;
 }
 
+proto::WriteChunkReply WrittenReply(const ChunkStore& store, const ChunkInfo& info) {
+  proto::WriteChunkReply reply;
+  reply.set_version(info.version);
+  reply.set_chunk_length_bytes(info.length_bytes);
+  reply.set_durability_id(store.durability_id());
+  reply.set_used_bytes_added(info.used_bytes - std::min(info.used_bytes, info.used_bytes_before));
+  return reply;
+}
+
 }  // namespace
 
 StorageHandler::StorageHandler(std::string node_name, const LocalTargets* targets,
-                               const ClusterView* view)
-    : node_name_(std::move(node_name)), targets_(targets), view_(view) {}
+                               const ClusterView* view, ChunkSource* source)
+    : node_name_(std::move(node_name)), targets_(targets), view_(view), source_(source) {}
 
 void StorageHandler::Handle(const wire::Request& request, wire::Responder& responder) {
   const absl::Status status = Dispatch(request, responder);
@@ -72,6 +84,10 @@ absl::Status StorageHandler::Dispatch(const wire::Request& request, wire::Respon
       return PunchChunk(request, responder);
     case proto::STAT_CHUNK:
       return StatChunk(request, responder);
+    case proto::LIST_CHUNKS:
+      return ListChunks(request, responder);
+    case proto::COPY_CHUNK:
+      return CopyChunk(request, responder);
     case proto::PING:
       return Ping(request, responder);
     default:
@@ -151,13 +167,34 @@ absl::Status StorageHandler::WriteChunk(const wire::Request& request, wire::Resp
   change.cut = write.cut();
   change.chunk_bytes_log2 = write.chunk_bytes_log2();
   WEFT_ASSIGN_OR_RETURN(const ChunkInfo info, store->Write(change));
+  responder.Ok(WrittenReply(*store, info));
+  return absl::OkStatus();
+}
 
-  proto::WriteChunkReply reply;
-  reply.set_version(info.version);
-  reply.set_chunk_length_bytes(info.length_bytes);
-  reply.set_durability_id(store->durability_id());
-  reply.set_used_bytes_added(info.used_bytes - std::min(info.used_bytes, info.used_bytes_before));
-  responder.Ok(reply);
+absl::Status StorageHandler::CopyChunk(const wire::Request& request, wire::Responder& responder) {
+  proto::CopyChunkRequest copy;
+  WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &copy));
+  WEFT_ASSIGN_OR_RETURN(ChunkStore* const store, StoreFor(copy.route()));
+  ChunkWrite change;
+  WEFT_ASSIGN_OR_RETURN(change.may_change, Admit(copy));
+  WEFT_RETURN_IF_ERROR(CheckContentId(copy.content_id()));
+  WEFT_RETURN_IF_ERROR(CheckContentId(copy.source_content_id()));
+  WEFT_RETURN_IF_ERROR(CheckChunkBytesLog2(copy.chunk_bytes_log2()));
+  WEFT_RETURN_IF_ERROR(
+      CheckRange(copy.offset_bytes(), copy.length_bytes(), uint64_t{1} << copy.chunk_bytes_log2()));
+  WEFT_RETURN_IF_ERROR(CheckRange(copy.source_offset_bytes(), copy.length_bytes(), kMaxChunkBytes));
+
+  WEFT_ASSIGN_OR_RETURN(const ChunkSource::Admission admission, source_->Admit());
+  WEFT_ASSIGN_OR_RETURN(const wire::Buffer bytes, source_->Read(copy));
+  const std::vector<uint32_t> crcs = Crc32cOfPieces(copy.offset_bytes(), bytes.bytes());
+  change.chunk = {ContentId(copy.content_id()), copy.chunk()};
+  change.offset_bytes = copy.offset_bytes();
+  change.data = bytes.bytes();
+  change.piece_crc32c = crcs;
+  change.cut = copy.cut();
+  change.chunk_bytes_log2 = copy.chunk_bytes_log2();
+  WEFT_ASSIGN_OR_RETURN(const ChunkInfo info, store->Write(change));
+  responder.Ok(WrittenReply(*store, info));
   return absl::OkStatus();
 }
 
@@ -258,6 +295,30 @@ absl::Status StorageHandler::StatChunk(const wire::Request& request,
     reply.set_extents(info->extents);
   } else if (ErrnoOf(info.status()) != ENOENT) {
     return info.status();
+  }
+  responder.Ok(reply);
+  return absl::OkStatus();
+}
+
+absl::Status StorageHandler::ListChunks(const wire::Request& request,
+                                        wire::Responder& responder) const {
+  proto::ListChunksRequest list;
+  WEFT_RETURN_IF_ERROR(wire::ParseMessage(request, &list));
+  WEFT_ASSIGN_OR_RETURN(ChunkStore* const store, StoreFor(list.route()));
+  WEFT_RETURN_IF_ERROR(CheckContentId(list.content_id()));
+  WEFT_ASSIGN_OR_RETURN(const ContentPage page,
+                        store->List(ContentId(list.content_id()), list.first_chunk(),
+                                    std::clamp(list.max_chunks(), 1u, kMaxListedChunks)));
+  proto::ListChunksReply reply;
+  reply.set_at_end(page.at_end);
+  for (const ChunkExtent& chunk : page.chunks) {
+    proto::ChunkExtent* const extent = reply.add_chunks();
+    extent->set_chunk(chunk.chunk);
+    extent->set_length_bytes(chunk.length_bytes);
+    for (const ChunkExtent::Range& range : chunk.stored) {
+      extent->add_begin_bytes(range.begin_bytes);
+      extent->add_end_bytes(range.end_bytes);
+    }
   }
   responder.Ok(reply);
   return absl::OkStatus();

@@ -15,14 +15,16 @@
 #include "storage-server/chunks/chunk_store.h"
 #include "storage-server/cluster/cluster_view.h"
 #include "storage-server/cluster/local_targets.h"
+#include "storage-server/service/chunk_source.h"
 #include "storage-server/service/write_generations.h"
 
 namespace weft::storage {
 
 class StorageHandler final : public wire::Handler {
  public:
-  // `targets` and `view` must outlive this.
-  StorageHandler(std::string node_name, const LocalTargets* targets, const ClusterView* view);
+  // All must outlive this. `source` reads what is copied from other servers.
+  StorageHandler(std::string node_name, const LocalTargets* targets, const ClusterView* view,
+                 ChunkSource* source);
 
   void Handle(const wire::Request& request, wire::Responder& responder) override;
 
@@ -35,6 +37,8 @@ class StorageHandler final : public wire::Handler {
   absl::Status RemoveContent(const wire::Request& request, wire::Responder& responder) const;
   absl::Status FindContentEnd(const wire::Request& request, wire::Responder& responder) const;
   absl::Status PunchChunk(const wire::Request& request, wire::Responder& responder);
+  absl::Status CopyChunk(const wire::Request& request, wire::Responder& responder);
+  absl::Status ListChunks(const wire::Request& request, wire::Responder& responder) const;
   absl::Status StatChunk(const wire::Request& request, wire::Responder& responder) const;
   absl::Status Ping(const wire::Request& request, wire::Responder& responder) const;
 
@@ -44,14 +48,15 @@ class StorageHandler final : public wire::Handler {
   // ClusterView::CheckRoute.
   [[nodiscard]] absl::StatusOr<ChunkStore*> StoreFor(const proto::Route& route) const;
 
-  // Takes note of a WriteChunk or PunchChunk that has arrived; what to ask before it changes
-  // anything. ESHUTDOWN: its session is fenced.
+  // Takes note of a change (WriteChunk, CopyChunk, PunchChunk) that has arrived; what to ask before
+  // it changes anything. ESHUTDOWN: its session is fenced.
   template <typename Request>
   [[nodiscard]] absl::StatusOr<MayChange> Admit(const Request& request);
 
   const std::string node_name_;
   const LocalTargets* const targets_;
   const ClusterView* const view_;
+  ChunkSource* const source_;
   WriteGenerations generations_;
 };
 

@@ -56,7 +56,7 @@ class StorageHandlerTest : public testing::Test {
     ASSERT_TRUE(view_.Update(*map));
     view_.Renew(clock_.Now(), 10s);
 
-    handler_ = std::make_unique<StorageHandler>("n1", targets_.get(), &view_);
+    handler_ = std::make_unique<StorageHandler>("n1", targets_.get(), &view_, &source_);
     wire::ServerOptions server;
     server.name = "storage n1";
     server.cluster_id = [] { return std::string(kTestClusterId); };
@@ -162,6 +162,7 @@ class StorageHandlerTest : public testing::Test {
   TempDirectory directory_;
   ManualClock clock_;
   ClusterView view_{&clock_};
+  ChunkSource source_{{NewUuid(), "n1", [] { return std::string(kTestClusterId); }}, &view_, 4};
   std::unique_ptr<LocalTargets> targets_;
   std::unique_ptr<StorageHandler> handler_;
   std::unique_ptr<wire::Server> server_;

@@ -55,6 +55,10 @@ class GateStore final : public ChunkStore {
   }
   absl::StatusOr<ChunkInfo> Stat(ChunkId chunk) const override { return store_->Stat(chunk); }
   absl::StatusOr<ContentEnd> End(ContentId content) const override { return store_->End(content); }
+  absl::StatusOr<ContentPage> List(ContentId content, uint32_t first_chunk,
+                                   uint32_t max_chunks) const override {
+    return store_->List(content, first_chunk, max_chunks);
+  }
   Space space() const override { return store_->space(); }
   std::string fault() const override { return store_->fault(); }
   std::string durability_id() const override { return store_->durability_id(); }

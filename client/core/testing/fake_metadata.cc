@@ -220,9 +220,22 @@ FakeMetadata::Answer FakeMetadata::Execute(const wire::Request& request) {
       return Mutate(request, &FakeMetadata::ReleaseLocks);
     case proto::SYNC:
       return Run(request, &FakeMetadata::Sync);
+    case proto::STAT_FS:
+      return Run(request, &FakeMetadata::StatFs);
     default:
       return {PosixError(EOPNOTSUPP, "not in this fake"), nullptr, {}};
   }
+}
+
+void FakeMetadata::SetFreeBytes(uint64_t bytes) {
+  MutexLock lock(&mutex_);
+  free_bytes_ = bytes;
+}
+
+absl::Status FakeMetadata::StatFs(const proto::StatFsRequest& /*request*/,
+                                  proto::StatFsReply* reply, std::string* /*payload*/) {
+  reply->set_free_bytes(free_bytes_);
+  return absl::OkStatus();
 }
 
 absl::Status FakeMetadata::OpenSession(const proto::OpenSessionRequest& /*request*/,

@@ -52,6 +52,7 @@ class FakeMetadata final : public wire::Handler {
   void PutBack(const proto::Attr& attr, std::string bytes) WEFT_EXCLUDES(mutex_);
   // Commits get no answer, as far as the client can tell, and are not carried out.
   void SetCommitsFail(bool fail) WEFT_EXCLUDES(mutex_);
+  void SetFreeBytes(uint64_t bytes) WEFT_EXCLUDES(mutex_);
   // Forgets all sessions.
   void ExpireSessions() WEFT_EXCLUDES(mutex_);
 
@@ -143,6 +144,8 @@ class FakeMetadata final : public wire::Handler {
   [[nodiscard]] std::pair<uint64_t, proto::FileLock> FindConflict(uint64_t session,
                                                                   const proto::FileLock& lock)
       WEFT_REQUIRES(mutex_);
+  absl::Status StatFs(const proto::StatFsRequest& request, proto::StatFsReply* reply,
+                      std::string* payload) WEFT_REQUIRES(mutex_);
 
   absl::StatusOr<Inode*> Find(uint64_t inode) WEFT_REQUIRES(mutex_);
   void NewContent(proto::Content* content) WEFT_REQUIRES(mutex_);
@@ -160,6 +163,7 @@ class FakeMetadata final : public wire::Handler {
   std::string address_ WEFT_GUARDED_BY(mutex_) = "127.0.0.1:0";
   proto::Layout layout_ WEFT_GUARDED_BY(mutex_);
   proto::ClusterMap map_ WEFT_GUARDED_BY(mutex_);
+  uint64_t free_bytes_ WEFT_GUARDED_BY(mutex_) = uint64_t{1} << 40;
   uint32_t ttl_ms_ WEFT_GUARDED_BY(mutex_) = 15'000;
   uint64_t server_start_ WEFT_GUARDED_BY(mutex_) = 1;
   uint64_t era_ WEFT_GUARDED_BY(mutex_) = 1;

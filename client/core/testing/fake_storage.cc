@@ -14,6 +14,8 @@
 namespace weft::client {
 namespace {
 
+constexpr int kMaxListed = 3;  // few, so that lists come in pages
+
 std::span<const std::byte> AsBytes(const std::string& text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
@@ -161,7 +163,22 @@ uint64_t FakeStorage::bytes_written() const {
   return bytes_written_;
 }
 
+void FakeStorage::SetPeers(Peers peers) {
+  MutexLock lock(&mutex_);
+  peers_ = std::move(peers);
+}
+
+std::string FakeStorage::Peek(uint64_t content, uint32_t chunk, uint32_t offset,
+                              uint32_t length) const {
+  MutexLock lock(&mutex_);
+  const auto it = chunks_.find({content, chunk});
+  if (it == chunks_.end() || offset >= it->second.bytes.size()) return "";
+  return it->second.bytes.substr(offset, length);
+}
+
 void FakeStorage::Handle(const wire::Request& request, wire::Responder& responder) {
+  // Two servers may copy from each other: the lock is not held meanwhile.
+  if (request.method == proto::COPY_CHUNK) return Copy(request, responder);
   MutexLock lock(&mutex_);
   ++calls_[request.method];
   if (request.method == proto::WRITE_CHUNK && held_ == Held::kNext) {
@@ -178,6 +195,8 @@ void FakeStorage::Handle(const wire::Request& request, wire::Responder& responde
       return Punch(request, responder);
     case proto::STAT_CHUNK:
       return Stat(request, responder);
+    case proto::LIST_CHUNKS:
+      return List(request, responder);
     case proto::SYNC_TARGET:
       return Sync(responder);
     default:
@@ -189,7 +208,7 @@ bool FakeStorage::Fail(const wire::Request& request, wire::Responder& responder)
   while (fault_ == Fault::kHang) fault_changed_.Wait(&mutex_);
   switch (fault_) {
     case Fault::kNoSpace:
-      if (request.method != proto::WRITE_CHUNK) return false;
+      if (request.method != proto::WRITE_CHUNK && request.method != proto::COPY_CHUNK) return false;
       responder.Error(PosixError(ENOSPC, "the target is full"));
       return true;
     case Fault::kIoError:
@@ -245,6 +264,11 @@ void FakeStorage::Write(const wire::Request& wire_request, wire::Responder& resp
     if (refuse_checksums_ > 0) --refuse_checksums_;
     return responder.Error(PosixError(EBADMSG, "the payload does not match its checksums"));
   }
+  Store(request, {reinterpret_cast<const char*>(data.data()), data.size()}, responder);
+}
+
+template <typename Request>
+void FakeStorage::Store(const Request& request, std::string_view data, wire::Responder& responder) {
   const uint64_t end = uint64_t{request.offset_bytes()} + data.size();
   if (data.empty() || end > uint64_t{1} << request.chunk_bytes_log2()) {
     return responder.Error(PosixError(EINVAL, "beyond the end of the chunk, or empty"));
@@ -253,8 +277,7 @@ void FakeStorage::Write(const wire::Request& wire_request, wire::Responder& resp
   Chunk& chunk = chunks_[{request.content_id(), request.chunk()}];
   const size_t used_before = UsedBy(chunk.bytes);
   if (chunk.bytes.size() < end) chunk.bytes.resize(end);
-  std::copy_n(reinterpret_cast<const char*>(data.data()), data.size(),
-              chunk.bytes.begin() + request.offset_bytes());
+  std::copy(data.begin(), data.end(), chunk.bytes.begin() + request.offset_bytes());
   chunk.cut = request.cut();
   bytes_written_ += data.size();
   proto::WriteChunkReply reply;
@@ -297,6 +320,55 @@ void FakeStorage::Stat(const wire::Request& wire_request, wire::Responder& respo
     reply.set_length_bytes(static_cast<uint32_t>(it->second.bytes.size()));
   }
   responder.Ok(reply);
+}
+
+// Blocks of zeros are holes.
+void FakeStorage::List(const wire::Request& wire_request, wire::Responder& responder) {
+  proto::ListChunksRequest request;
+  if (const auto status = wire::ParseMessage(wire_request, &request); !status.ok()) {
+    return responder.Error(status);
+  }
+  proto::ListChunksReply reply;
+  reply.set_at_end(true);
+  for (auto it = chunks_.lower_bound({request.content_id(), request.first_chunk()});
+       it != chunks_.end() && it->first.first == request.content_id(); ++it) {
+    if (reply.chunks_size() == kMaxListed) {
+      reply.set_at_end(false);
+      break;
+    }
+    const std::string& bytes = it->second.bytes;
+    proto::ChunkExtent* const extent = reply.add_chunks();
+    extent->set_chunk(it->first.second);
+    extent->set_length_bytes(static_cast<uint32_t>(bytes.size()));
+    for (size_t at = 0; at < bytes.size(); at += kBlockBytes) {
+      const size_t length = std::min<size_t>(kBlockBytes, bytes.size() - at);
+      if (bytes.find_first_not_of('\0', at) >= at + length) continue;
+      extent->add_begin_bytes(static_cast<uint32_t>(at));
+      extent->add_end_bytes(static_cast<uint32_t>(at + length));
+    }
+  }
+  responder.Ok(reply);
+}
+
+void FakeStorage::Copy(const wire::Request& wire_request, wire::Responder& responder) {
+  proto::CopyChunkRequest request;
+  if (const auto status = wire::ParseMessage(wire_request, &request); !status.ok()) {
+    return responder.Error(status);
+  }
+  Peers peers;
+  {
+    MutexLock lock(&mutex_);
+    peers = peers_;
+  }
+  std::string data =
+      peers(request.source_route().target_id(), request.source_content_id(), request.source_chunk(),
+            request.source_offset_bytes(), request.length_bytes());
+  data.resize(request.length_bytes());
+  MutexLock lock(&mutex_);
+  ++calls_[proto::COPY_CHUNK];
+  if (Fail(wire_request, responder)) return;
+  if (const auto status = Check(request.route()); !status.ok()) return responder.Error(status);
+  Store(request, data, responder);
 }
 
 void FakeStorage::Sync(wire::Responder& responder) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -55,6 +56,13 @@ class FakeStorage final : public wire::Handler {
   // As after the machine's restart.
   void SetDurabilityId(std::string id) WEFT_EXCLUDES(mutex_);
 
+  // How copies read the other servers of the cluster: the bytes that are there of a range.
+  using Peers = std::function<std::string(uint32_t target, uint64_t content, uint32_t chunk,
+                                          uint32_t offset, uint32_t length)>;
+  void SetPeers(Peers peers) WEFT_EXCLUDES(mutex_);
+  [[nodiscard]] std::string Peek(uint64_t content, uint32_t chunk, uint32_t offset,
+                                 uint32_t length) const WEFT_EXCLUDES(mutex_);
+
   // What the metadata-server does to a content.
   void Cut(uint64_t content, uint64_t size_bytes, uint32_t chunk_bytes_log2, uint32_t cut)
       WEFT_EXCLUDES(mutex_);
@@ -88,6 +96,12 @@ class FakeStorage final : public wire::Handler {
   void Write(const wire::Request& request, wire::Responder& responder) WEFT_REQUIRES(mutex_);
   void Punch(const wire::Request& request, wire::Responder& responder) WEFT_REQUIRES(mutex_);
   void Stat(const wire::Request& request, wire::Responder& responder) WEFT_REQUIRES(mutex_);
+  void List(const wire::Request& request, wire::Responder& responder) WEFT_REQUIRES(mutex_);
+  void Copy(const wire::Request& request, wire::Responder& responder) WEFT_EXCLUDES(mutex_);
+  // Puts bytes into a chunk and answers.
+  template <typename Request>
+  void Store(const Request& request, std::string_view data, wire::Responder& responder)
+      WEFT_REQUIRES(mutex_);
   void Sync(wire::Responder& responder) WEFT_REQUIRES(mutex_);
 
   const uint32_t target_id_;
@@ -110,6 +124,7 @@ class FakeStorage final : public wire::Handler {
   std::map<Key, Chunk> chunks_ WEFT_GUARDED_BY(mutex_);
   std::map<int, uint64_t> calls_ WEFT_GUARDED_BY(mutex_);
   uint64_t bytes_written_ WEFT_GUARDED_BY(mutex_) = 0;
+  Peers peers_ WEFT_GUARDED_BY(mutex_);
 };
 
 }  // namespace weft::client

@@ -12,6 +12,12 @@ TestCluster::TestCluster(uint32_t nodes) {
     storage_.push_back(std::make_unique<FakeStorage>(i, "n" + std::to_string(i)));
     storage_.back()->Start();
   }
+  for (auto& server : storage_) {
+    server->SetPeers([this](uint32_t target, uint64_t content, uint32_t chunk, uint32_t offset,
+                            uint32_t length) {
+      return storage_.at(target - 1)->Peek(content, chunk, offset, length);
+    });
+  }
   FakeMetadata::ContentHooks hooks;
   hooks.cut = [this](const proto::Content& content, uint64_t size) {
     for (auto& storage : storage_) {

@@ -281,6 +281,28 @@ absl::Status MemoryVfs::Fallocate(HandleId handle, int mode, uint64_t offset_byt
   return absl::OkStatus();
 }
 
+// All of a file is data.
+absl::StatusOr<uint64_t> MemoryVfs::Seek(HandleId handle, SeekFor what, uint64_t offset_bytes) {
+  MutexLock lock(&mutex_);
+  WEFT_ASSIGN_OR_RETURN(const NodePtr node, FindHandle(handle));
+  if (offset_bytes >= node->bytes.size()) return PosixError(ENXIO, "not before the end");
+  return what == SeekFor::kData ? offset_bytes : node->bytes.size();
+}
+
+absl::StatusOr<uint64_t> MemoryVfs::CopyRange(HandleId from, uint64_t from_offset_bytes,
+                                              HandleId to, uint64_t to_offset_bytes,
+                                              uint64_t length_bytes) {
+  MutexLock lock(&mutex_);
+  WEFT_ASSIGN_OR_RETURN(const NodePtr source, FindHandle(from));
+  WEFT_ASSIGN_OR_RETURN(const NodePtr target, FindHandle(to));
+  if (from_offset_bytes >= source->bytes.size()) return 0;
+  const std::string bytes = source->bytes.substr(from_offset_bytes, length_bytes);
+  const uint64_t end = to_offset_bytes + bytes.size();
+  if (end > target->bytes.size()) SetSize(*target, end);
+  target->bytes.replace(to_offset_bytes, bytes.size(), bytes);
+  return bytes.size();
+}
+
 absl::StatusOr<proto::StatFsReply> MemoryVfs::StatFs() {
   proto::StatFsReply reply;
   reply.set_capacity_bytes(uint64_t{1} << 40);

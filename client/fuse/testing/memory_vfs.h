@@ -54,6 +54,11 @@ class MemoryVfs final : public client::Vfs {
   absl::Status Fsync(client::HandleId handle) override;
   absl::Status FsyncDirectory() override;
   absl::Status Release(client::HandleId handle) override;
+  absl::StatusOr<uint64_t> Seek(client::HandleId handle, SeekFor what,
+                                uint64_t offset_bytes) override;
+  absl::StatusOr<uint64_t> CopyRange(client::HandleId from, uint64_t from_offset_bytes,
+                                     client::HandleId to, uint64_t to_offset_bytes,
+                                     uint64_t length_bytes) override;
   absl::Status Fallocate(client::HandleId handle, int mode, uint64_t offset_bytes,
                          uint64_t length_bytes) override;
 
