@@ -145,6 +145,7 @@ absl::Status File::Punch(uint64_t begin, uint64_t end) {
 }
 
 absl::Status File::PunchChunks(uint64_t begin, uint64_t end) {
+  const IoTimeout::Step step(*mount_->timeout);
   for (int cuts = 0; begin < end;) {
     const proto::Content content = CurrentContent();
     const uint64_t chunk_bytes = uint64_t{1} << content.chunk_bytes_log2();
