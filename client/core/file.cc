@@ -296,7 +296,6 @@ void File::Watch() {
 }
 
 void File::CommitBehind() {
-  const IoTimeout::Call call(*mount_->timeout);
   absl::Status status;
   {
     MutexLock turn(&turn_);

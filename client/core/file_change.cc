@@ -176,6 +176,7 @@ absl::Status File::Punch(uint64_t begin, uint64_t end) {
 }
 
 absl::Status File::PunchChunks(uint64_t begin, uint64_t end) {
+  const IoTimeout::Step step(*mount_->timeout);
   const uint64_t first = begin;
   for (int cuts = 0; begin < end;) {
     const proto::Content content = CurrentContent();

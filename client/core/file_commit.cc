@@ -47,6 +47,7 @@ absl::Status File::Fsync() {
 }
 
 absl::Status File::FlushInline() {
+  const IoTimeout::Step step(*mount_->timeout);
   for (int tries = 0; tries < kMaxTries; ++tries) {
     WEFT_ASSIGN_OR_RETURN(const bool again, FlushInlineOnce());
     if (!again) return absl::OkStatus();

@@ -70,6 +70,7 @@ absl::StatusOr<ReadBytes> File::Read(StreamDetector* stream, uint64_t offset, si
 }
 
 absl::StatusOr<std::optional<ReadBytes>> File::ReadInline(uint64_t offset, size_t length) {
+  const IoTimeout::Step step(*mount_->timeout);
   for (int fetches = 0; fetches < kMaxFetches; ++fetches) {
     {
       MutexLock lock(&mutex_);

@@ -74,6 +74,7 @@ void File::NoteWriteLocked() {
 
 absl::Status File::StartMoving() {
   MutexLock turn(&turn_);
+  const IoTimeout::Step step(*mount_->timeout);
   for (int fetches = 0; fetches < kMaxFetches; ++fetches) {
     {
       MutexLock lock(&mutex_);

@@ -13,32 +13,18 @@ class IoTimeout {
 
   explicit IoTimeout(std::chrono::milliseconds timeout) : timeout_(timeout) {}
 
-  // One call of an application, on this thread: while it lives, whatever the thread asks servers
-  // for is given up at one deadline. Within another one it changes nothing.
-  class Call {
+  // One step of what an application asked for, on this thread: while it lives, whatever the thread
+  // asks servers for is given up at one deadline, however often it is repeated. Within another one
+  // it changes nothing. Steps that follow each other have their own: bytes that could be written
+  // are not given up because others took long.
+  class Step {
    public:
-    explicit Call(const IoTimeout& timeout) : outer_(call_deadline_) {
-      call_deadline_ = std::min(outer_, timeout.Deadline());
+    explicit Step(const IoTimeout& timeout) : outer_(step_deadline_) {
+      step_deadline_ = std::min(outer_, timeout.Deadline());
     }
-    ~Call() { call_deadline_ = outer_; }
-    Call(const Call&) = delete;
-    Call& operator=(const Call&) = delete;
-
-   private:
-    const TimePoint outer_;
-  };
-
-  // What is done within a Call for the whole file, with a deadline of its own: bytes that were
-  // written before must not be given up because the call that sends them has waited for others.
-  class OwnTime {
-   public:
-    explicit OwnTime(const IoTimeout& timeout) : outer_(call_deadline_) {
-      call_deadline_ = TimePoint::max();
-      call_deadline_ = timeout.Deadline();
-    }
-    ~OwnTime() { call_deadline_ = outer_; }
-    OwnTime(const OwnTime&) = delete;
-    OwnTime& operator=(const OwnTime&) = delete;
+    ~Step() { step_deadline_ = outer_; }
+    Step(const Step&) = delete;
+    Step& operator=(const Step&) = delete;
 
    private:
     const TimePoint outer_;
@@ -47,7 +33,7 @@ class IoTimeout {
   // When a request that starts now is given up.
   [[nodiscard]] TimePoint Deadline() const {
     const TimePoint last(TimePoint::duration(last_.load(std::memory_order_relaxed)));
-    return std::min({std::chrono::steady_clock::now() + timeout_, last, call_deadline_});
+    return std::min({std::chrono::steady_clock::now() + timeout_, last, step_deadline_});
   }
   [[nodiscard]] std::chrono::milliseconds timeout() const { return timeout_; }
 
@@ -58,7 +44,7 @@ class IoTimeout {
   }
 
  private:
-  static inline thread_local TimePoint call_deadline_ = TimePoint::max();
+  static inline thread_local TimePoint step_deadline_ = TimePoint::max();
 
   const std::chrono::milliseconds timeout_;
   std::atomic<TimePoint::rep> last_{TimePoint::max().time_since_epoch().count()};

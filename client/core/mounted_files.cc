@@ -39,7 +39,6 @@ uint64_t OwnContent(const Reply& reply) {
 
 absl::StatusOr<Opened> MountedVfs::Create(Caller caller, InodeId parent, std::string_view name,
                                           uint32_t permissions, bool exclusive, OpenFlags flags) {
-  const IoTimeout::Call call(timeout_);
   proto::CreateRequest request;
   request.set_parent_id(parent.value());
   request.set_name(std::string(name));
@@ -71,7 +70,6 @@ absl::StatusOr<Opened> MountedVfs::Create(Caller caller, InodeId parent, std::st
 }
 
 absl::StatusOr<Opened> MountedVfs::Open(Caller caller, InodeId inode, OpenFlags flags) {
-  const IoTimeout::Call call(timeout_);
   proto::OpenRequest request;
   request.set_inode_id(inode.value());
   request.set_for_writing(flags.write);
@@ -129,7 +127,6 @@ absl::StatusOr<std::shared_ptr<MountedVfs::Handle>> MountedVfs::FindHandle(Handl
 
 absl::StatusOr<ReadBytes> MountedVfs::Read(HandleId handle, uint64_t offset_bytes,
                                            size_t length_bytes) {
-  const IoTimeout::Call call(timeout_);
   WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
   WEFT_RETURN_IF_ERROR(open->CheckLocks());
   if (!open->flags.no_atime) open->file->NoteRead(AtimePolicyOfMount());
@@ -151,13 +148,11 @@ absl::Status MountedVfs::Told(Handle& handle, const absl::Status& result) {
 }
 
 absl::Status MountedVfs::Flush(HandleId handle) {
-  const IoTimeout::Call call(timeout_);
   WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
   return Told(*open, open->flags.write ? open->file->Flush() : absl::OkStatus());
 }
 
 absl::Status MountedVfs::Fsync(HandleId handle) {
-  const IoTimeout::Call call(timeout_);
   WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
   return Told(*open, open->file->Fsync());
 }
@@ -173,7 +168,6 @@ absl::Status MountedVfs::FsyncDirectory() {
 }
 
 absl::Status MountedVfs::Release(HandleId handle) {
-  const IoTimeout::Call call(timeout_);
   std::shared_ptr<Handle> open;
   {
     MutexLock lock(&mutex_);
@@ -205,7 +199,6 @@ absl::Status MountedVfs::Release(HandleId handle) {
 }
 
 absl::Status MountedVfs::CloseInode(File& file, bool for_writing) {
-  const IoTimeout::OwnTime time(timeout_);  // the file would stay open for the server
   proto::CloseRequest request;
   request.set_inode_id(file.inode().value());
   request.set_for_writing(for_writing);
@@ -216,7 +209,6 @@ absl::Status MountedVfs::CloseInode(File& file, bool for_writing) {
 
 absl::Status MountedVfs::Fallocate(HandleId handle, int mode, uint64_t offset_bytes,
                                    uint64_t length_bytes) {
-  const IoTimeout::Call call(timeout_);
   WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
   if (!open->flags.write) return PosixError(EBADF, "the file is not open for writing");
   WEFT_RETURN_IF_ERROR(open->CheckLocks());

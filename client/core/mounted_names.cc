@@ -46,7 +46,6 @@ absl::StatusOr<proto::Attr> MountedVfs::GetAttr(InodeId inode) {
 
 absl::StatusOr<proto::Attr> MountedVfs::SetAttr(Caller caller, InodeId inode,
                                                 const AttrChanges& changes) {
-  const IoTimeout::Call call(timeout_);
   proto::SetAttrRequest request;
   request.set_inode_id(inode.value());
   if (changes.permissions) request.set_permissions(*changes.permissions);

@@ -151,22 +151,18 @@ TEST(TryTimeoutTest, NoTryIsLongerThanTheDeadlineAllows) {
   EXPECT_EQ(TryTimeout(began, later(2'000), later(5'000)), milliseconds(1));
 }
 
-TEST(IoTimeoutTest, ACallOfAnApplicationHasOneDeadline) {
+TEST(IoTimeoutTest, AStepHasOneDeadline) {
   const IoTimeout timeout(std::chrono::hours(1));
   IoTimeout::TimePoint first;
   {
-    const IoTimeout::Call call(timeout);
+    const IoTimeout::Step step(timeout);
     first = timeout.Deadline();
     while (IoTimeout::TimePoint::clock::now() + std::chrono::hours(1) <= first) {
     }
     EXPECT_EQ(timeout.Deadline(), first);
     {
-      const IoTimeout::Call inner(timeout);
+      const IoTimeout::Step inner(timeout);
       EXPECT_EQ(timeout.Deadline(), first);
-    }
-    {
-      const IoTimeout::OwnTime own(timeout);
-      EXPECT_GT(timeout.Deadline(), first);
     }
     EXPECT_EQ(timeout.Deadline(), first);
     std::thread([&] { EXPECT_GT(timeout.Deadline(), first); }).join();

@@ -117,7 +117,7 @@ WriteBuffer::Sending WriteBuffer::Begin(uint64_t index, Slab& slab) {
 }
 
 void WriteBuffer::Transmit(std::span<Sending> slabs) {
-  const IoTimeout::OwnTime time(*mount_->timeout);
+  const IoTimeout::Step step(*mount_->timeout);
   wire::Backoff backoff(std::chrono::steady_clock::now() + kCutSettles);
   for (int cuts = 0;; ++cuts) {
     const absl::StatusOr<proto::Content> content = owner_->ContentForWriting();
