@@ -68,7 +68,7 @@ void OpenFiles::Report(SessionId session, const Reported& reported) {
   OpensByInode opens;
   for (const Reported::Record& record : reported.records) {
     if (opens.size() >= kMaxOpenFilesPerSession && !opens.contains(record.inode)) continue;
-    opens[record.inode].of(record.mode) += record.count;
+    opens[record.inode].of(record.mode) = record.count;
   }
   for (const Change& change : std::exchange(opener.unreported, {})) {
     if (!opener.IsReported(change.sequence)) opens[change.inode].of(change.mode) += change.by;

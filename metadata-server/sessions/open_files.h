@@ -33,7 +33,7 @@ class OpenFiles {
       OpenMode mode = OpenMode::kReading;
       uint32_t count = 0;
     };
-    std::vector<Record> records;
+    std::vector<Record> records;  // one for each inode and mode; of several the last counts
     // The records have counted the session's requests up to this sequence, but for `except`.
     uint64_t sequence = 0;
     absl::flat_hash_set<uint64_t> except;
