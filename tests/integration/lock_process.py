@@ -110,6 +110,10 @@ class LockProcess:
         self._process.stdin.write(json.dumps([call, *arguments]) + "\n")
         self._process.stdin.flush()
 
+    def fileno(self):
+        """For select: an answer has come."""
+        return self._process.stdout.fileno()
+
     def answer(self):
         line = self._process.stdout.readline()
         assert line, "the locking process has ended"
