@@ -70,7 +70,6 @@ class Invalidator {
       std::function<void(InodeId)> callback;
       {
         MutexLock lock(&mutex_);
-        in_progress_ = InodeId();
         while (!stopping_ && inodes_.empty()) wake_.Wait(&mutex_);
         if (inodes_.empty()) return;
         inode = in_progress_ = inodes_.begin()->first;
@@ -80,6 +79,10 @@ class Invalidator {
       }
       for (const Around& around : arounds) around.before();
       if (callback) callback(inode);
+      {
+        MutexLock lock(&mutex_);
+        in_progress_ = InodeId();
+      }
       for (const Around& around : arounds) around.then();
     }
   }

@@ -442,11 +442,14 @@ TEST_F(MountedTest, LocksAreAskedOfTheVfs) {
   EXPECT_EQ(::fcntl(two.get(), F_OFD_SETLK, &range), 0);
 }
 
-// Waits for an exclusive flock on a thread of its own.
+// Waits for an exclusive flock on a thread of its own, and gives it up.
 class FlockWaiter {
  public:
   explicit FlockWaiter(int fd)
-      : thread_([this, fd] { error_ = ::flock(fd, LOCK_EX) == 0 ? 0 : errno; }) {}
+      : thread_([this, fd] {
+          error_ = ::flock(fd, LOCK_EX) == 0 ? 0 : errno;
+          if (error_ == 0) ::flock(fd, LOCK_UN);
+        }) {}
   void Interrupt() { ::pthread_kill(thread_.native_handle(), SIGUSR2); }
   int Join() {
     thread_.join();
@@ -478,15 +481,12 @@ TEST_F(MountedTest, WaitsForLocksTakeNoThreads) {
   while (vfs_.lock_waits() < kWaiters) std::this_thread::yield();
   EXPECT_EQ(ReadFile("file"), "x");  // others are served
   TakeSignal(SIGUSR2);
-  waiters[5].Interrupt();
-  EXPECT_EQ(waiters[5].Join(), EINTR);
-  waiters.erase(waiters.begin() + 5);
-  files.erase(files.begin() + 5);
+  waiters.front().Interrupt();
+  EXPECT_EQ(waiters.front().Join(), EINTR);
+  waiters.pop_front();
   holder = UniqueFd();
-  for (size_t i = 0; i < waiters.size(); ++i) {
-    EXPECT_EQ(waiters[i].Join(), 0);
-    files[i] = UniqueFd();
-  }
+  for (FlockWaiter& waiter : waiters) EXPECT_EQ(waiter.Join(), 0);
+  files.clear();
   ExpectAllReleased();
 }
 
