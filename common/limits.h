@@ -1,4 +1,5 @@
-// Bounds that more than one component relies on, and how they relate. Bytes unless the name says else.
+// Bounds that more than one component relies on, and how they relate. Bytes unless the name says
+// else.
 #pragma once
 
 #include <cstddef>

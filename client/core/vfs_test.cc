@@ -256,6 +256,17 @@ TEST_F(VfsTest, ReadingSetsTheAccessTimeAndTheCloseTellsIt) {
   EXPECT_EQ(told(), read) << "what was set is the server's to keep, not the read before it";
 }
 
+TEST_F(VfsTest, TheAclOfWhatWasJustLookedUpIsNotAskedFor) {
+  auto vfs = cluster_.Mount();
+  ASSERT_TRUE(vfs->Release(Create(*vfs, "a").handle).ok());
+  const auto attr = vfs->Lookup({}, kRootInode, "a");
+  ASSERT_TRUE(attr.ok()) << attr.status();
+  const InodeId inode(attr->inode_id());
+  // The fake metadata-server knows no extended attributes and refuses what it is asked.
+  EXPECT_EQ(ErrnoOf(vfs->GetXattr({}, inode, "system.posix_acl_access").status()), ENODATA);
+  EXPECT_EQ(ErrnoOf(vfs->GetXattr({}, inode, "user.any").status()), EOPNOTSUPP);
+}
+
 TEST_F(VfsTest, AnUnlinkedFileLivesUntilItIsClosed) {
   auto vfs = cluster_.Mount();
   const Opened file = Create(*vfs, "a");

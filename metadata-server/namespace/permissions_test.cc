@@ -1,96 +1,16 @@
-// What each operation asks of the caller, and what it changes of mode and ACL.
+// What each operation asks of the caller, and what it changes of the mode.
 #include <gtest/gtest.h>
 
 #include <cerrno>
-#include <functional>
 #include <string>
 
 #include "common/limits.h"
-#include "metadata-server/namespace/acl.h"
-#include "metadata-server/namespace/testing/test_namespace.h"
-#include "metadata-server/namespace/xattr_rules.h"
+#include "metadata-server/namespace/testing/permissions_fixture.h"
 
 namespace weft::metadata {
 namespace {
 
-constexpr uint32_t kStranger = 2000;
-constexpr uint32_t kStrangersGroup = 200;
-constexpr uint32_t kSharedGroup = 300;  // supplementary, of both
-
-class PermissionsTest : public testing::Test {
- protected:
-  using Change = std::function<void(proto::SetAttrRequest*)>;
-
-  void SetUp() override { Be(owner_); }
-
-  void Be(const proto::Credentials& who) { ns_.caller = who; }
-  int Set(InodeId inode, const Change& change) {
-    auto request = ns_.Next<proto::SetAttrRequest>();
-    request.set_inode_id(inode.value());
-    change(&request);
-    return ErrnoOf(ns_->SetAttr(request));
-  }
-  int Chmod(InodeId inode, uint32_t permissions) {
-    return Set(inode, [=](auto* request) { request->set_permissions(permissions); });
-  }
-  int Chown(InodeId inode, uint32_t uid, uint32_t gid) {
-    return Set(inode, [=](auto* request) {
-      if (uid != kUnset) request->set_uid(uid);
-      if (gid != kUnset) request->set_gid(gid);
-    });
-  }
-  int ReadDir(InodeId directory) {
-    proto::ReadDirRequest request;
-    request.set_inode_id(directory.value());
-    *request.mutable_credentials() = ns_.caller;
-    return ErrnoOf(ns_->ReadDir(request));
-  }
-  int OpenWith(InodeId inode, uint32_t access, bool for_writing = false) {
-    auto request = ns_.Next<proto::OpenRequest>();
-    request.set_inode_id(inode.value());
-    request.set_access(access);
-    request.set_for_writing(for_writing);
-    return ErrnoOf(ns_->Open(request, nullptr));
-  }
-  int GetXattr(InodeId inode, std::string_view name, std::string* value = nullptr) {
-    proto::GetXattrRequest request;
-    request.set_inode_id(inode.value());
-    request.set_name(std::string(name));
-    *request.mutable_credentials() = ns_.caller;
-    const auto reply = ns_->GetXattr(request);
-    if (reply.ok() && value != nullptr) *value = reply->value();
-    return ErrnoOf(reply);
-  }
-  int RemoveXattr(InodeId inode, std::string_view name) {
-    auto request = ns_.Next<proto::RemoveXattrRequest>();
-    request.set_inode_id(inode.value());
-    request.set_name(std::string(name));
-    return ErrnoOf(ns_->RemoveXattr(request));
-  }
-  std::vector<std::string> ListXattr(InodeId inode) {
-    proto::ListXattrRequest request;
-    request.set_inode_id(inode.value());
-    *request.mutable_credentials() = ns_.caller;
-    const auto reply = ns_->ListXattr(request);
-    EXPECT_TRUE(reply.ok()) << reply.status();
-    return {reply->names().begin(), reply->names().end()};
-  }
-  uint32_t PermissionsOfInode(InodeId inode) { return ns_.Get(inode).permissions(); }
-  // An ACL of owner rwx, named user 7, group `group`, mask, other 0.
-  static std::string AclBytes(uint32_t user, uint16_t group, uint16_t mask) {
-    return FormatAcl({{AclTag::kOwner, 7},
-                      {AclTag::kUser, 7, user},
-                      {AclTag::kOwningGroup, group},
-                      {AclTag::kMask, mask},
-                      {AclTag::kOther, 0}});
-  }
-
-  static constexpr uint32_t kUnset = UINT32_MAX;
-  const proto::Credentials owner_ = CallerOf(kUser, {kGroup, kSharedGroup});
-  const proto::Credentials stranger_ = CallerOf(kStranger, {kStrangersGroup, kSharedGroup});
-  const proto::Credentials root_ = CallerOf(0, {0});
-  TestNamespace ns_;
-};
+using PermissionsTest = PermissionsFixture;
 
 TEST_F(PermissionsTest, ADirectoryThatOthersMayNotUse) {
   const InodeId d = ns_.MakeDir(kRootInode, "d");
@@ -379,127 +299,6 @@ TEST_F(PermissionsTest, NewInodes) {
   EXPECT_EQ(sub->gid(), kStrangersGroup);
   Be(stranger_);
   EXPECT_EQ(make(d, "y", proto::REGULAR, 02755, 0)->permissions(), 02755u);
-}
-
-TEST_F(PermissionsTest, XattrsByNameAndType) {
-  const InodeId f = ns_.MakeFile(kRootInode, "f");
-  const InodeId l = InodeId(ns_.Make(kRootInode, "l", proto::SYMLINK, "t")->inode_id());
-  const InodeId d = ns_.MakeDir(kRootInode, "d");
-  EXPECT_EQ(ns_.SetXattr(f, "user.a", "1"), 0);
-  EXPECT_EQ(ns_.SetXattr(l, "user.a", "1"), EPERM);
-  EXPECT_EQ(GetXattr(l, "user.a"), ENODATA);
-  EXPECT_EQ(ns_.SetXattr(f, "trusted.a", "1"), EPERM);
-  EXPECT_EQ(ns_.SetXattr(f, "security.a", "1"), EPERM);
-  Be(root_);
-  EXPECT_EQ(ns_.SetXattr(f, "trusted.a", "1"), 0);
-  EXPECT_EQ(ns_.SetXattr(l, "trusted.a", "1"), 0);
-  EXPECT_EQ(ns_.SetXattr(f, "security.a", "1"), 0);
-  EXPECT_EQ(ListXattr(f), (std::vector<std::string>{"security.a", "trusted.a", "user.a"}));
-  Be(stranger_);
-  EXPECT_EQ(ListXattr(f), (std::vector<std::string>{"security.a", "user.a"}));
-  EXPECT_EQ(GetXattr(f, "trusted.a"), ENODATA);
-  EXPECT_EQ(GetXattr(f, "security.a"), 0);
-  EXPECT_EQ(GetXattr(f, "user.a"), 0);
-  EXPECT_EQ(ns_.SetXattr(f, "user.a", "2"), EACCES);
-  EXPECT_EQ(RemoveXattr(f, "user.a"), EACCES);
-  EXPECT_EQ(RemoveXattr(f, "trusted.a"), EPERM);
-  Be(owner_);
-  ASSERT_EQ(Chmod(f, 0), 0);
-  ASSERT_EQ(Chmod(d, 01777), 0);
-  Be(stranger_);
-  EXPECT_EQ(GetXattr(f, "user.a"), EACCES);
-  EXPECT_EQ(ns_.SetXattr(d, "user.a", "2"), EPERM) << "a sticky directory of somebody else";
-}
-
-TEST_F(PermissionsTest, AnAclPermitsAndIsTheMode) {
-  const InodeId f = ns_.MakeFile(kRootInode, "f");
-  const std::string acl = AclBytes(kStranger, 4, 6);
-  Be(stranger_);
-  EXPECT_EQ(ns_.SetXattr(f, kAccessAclName, acl), EPERM);
-  Be(owner_);
-  EXPECT_EQ(ns_.SetXattr(f, kAccessAclName, acl), 0);
-  EXPECT_EQ(PermissionsOfInode(f), 0760u);
-  EXPECT_TRUE(ns_.Get(f).has_xattrs());
-  EXPECT_EQ(ListXattr(f), std::vector<std::string>{std::string(kAccessAclName)});
-  Be(stranger_);
-  EXPECT_EQ(OpenWith(f, 6, /*for_writing=*/true), 0);
-  EXPECT_EQ(OpenWith(f, 1), EACCES) << "the mask";
-  std::string value;
-  EXPECT_EQ(GetXattr(f, kAccessAclName, &value), 0) << "reading an ACL needs no permission";
-  EXPECT_EQ(value, acl);
-
-  Be(owner_);
-  ASSERT_EQ(Chmod(f, 0740), 0);
-  EXPECT_EQ(GetXattr(f, kAccessAclName, &value), 0);
-  EXPECT_EQ(value, AclBytes(kStranger, 4, 4)) << "chmod changes the mask";
-  Be(stranger_);
-  EXPECT_EQ(OpenWith(f, 6, /*for_writing=*/true), EACCES);
-  Be(owner_);
-  EXPECT_EQ(RemoveXattr(f, kAccessAclName), 0);
-  EXPECT_EQ(GetXattr(f, kAccessAclName), ENODATA);
-  EXPECT_EQ(RemoveXattr(f, kAccessAclName), 0) << "removing none is fine";
-  EXPECT_FALSE(ns_.Get(f).has_xattrs());
-  ns_.ExpectInvariants();
-}
-
-TEST_F(PermissionsTest, AclErrorsAndMinimalOnes) {
-  const InodeId f = ns_.MakeFile(kRootInode, "f");
-  const InodeId l = InodeId(ns_.Make(kRootInode, "l", proto::SYMLINK, "t")->inode_id());
-  EXPECT_EQ(ns_.SetXattr(f, kAccessAclName, "nonsense"), EINVAL);
-  EXPECT_EQ(ns_.SetXattr(f, kDefaultAclName, AclBytes(1, 1, 1)), EACCES);
-  EXPECT_EQ(ns_.SetXattr(l, kAccessAclName, AclBytes(1, 1, 1)), EOPNOTSUPP);
-  ASSERT_EQ(Chmod(f, 04711), 0);
-  EXPECT_EQ(ns_.SetXattr(
-                f, kAccessAclName,
-                FormatAcl({{AclTag::kOwner, 6}, {AclTag::kOwningGroup, 4}, {AclTag::kOther, 4}})),
-            0);
-  EXPECT_EQ(PermissionsOfInode(f), 04644u);
-  EXPECT_EQ(GetXattr(f, kAccessAclName), ENODATA) << "the mode says it all";
-  EXPECT_EQ(ns_.SetXattr(f, "user.fill", std::string(64 * 1024 - 100, 'v')), 0);
-  EXPECT_EQ(ns_.SetXattr(f, kAccessAclName, AclBytes(1, 1, 1)), 0);
-  EXPECT_EQ(ns_.SetXattr(f, "user.more", std::string(30, 'v')), ENOSPC) << "the ACL counts";
-  Be(root_);
-  ASSERT_EQ(Chown(f, kUser, kStrangersGroup), 0);
-  ASSERT_EQ(Chmod(f, 02755), 0);
-  Be(owner_);
-  EXPECT_EQ(ns_.SetXattr(f, kAccessAclName, AclBytes(1, 5, 5)), 0);
-  EXPECT_EQ(PermissionsOfInode(f), 0750u) << "set-group-id goes, as with chmod";
-}
-
-TEST_F(PermissionsTest, DefaultAclsAreInherited) {
-  const InodeId d = ns_.MakeDir(kRootInode, "d");
-  const std::string acl = AclBytes(kStranger, 5, 7);
-  ASSERT_EQ(ns_.SetXattr(d, kDefaultAclName, acl), 0);
-  EXPECT_EQ(PermissionsOfInode(d), 0755u) << "says nothing of the directory itself";
-  auto request = ns_.Next<proto::CreateRequest>();
-  request.set_parent_id(d.value());
-  request.set_name("f");
-  request.set_permissions(0666);
-  request.set_umask(077);
-  const auto created = ns_->Create(request, nullptr);
-  ASSERT_TRUE(created.ok()) << created.status();
-  EXPECT_EQ(created->attr().permissions(), 0660u) << "the umask does not count";
-  EXPECT_TRUE(created->attr().has_xattrs());
-  const InodeId f(created->attr().inode_id());
-  std::string value;
-  EXPECT_EQ(GetXattr(f, kAccessAclName, &value), 0);
-  EXPECT_EQ(value, FormatAcl({{AclTag::kOwner, 6},
-                              {AclTag::kUser, 7, kStranger},
-                              {AclTag::kOwningGroup, 5},
-                              {AclTag::kMask, 6},
-                              {AclTag::kOther, 0}}));
-  EXPECT_EQ(GetXattr(f, kDefaultAclName), ENODATA);
-  const InodeId sub = InodeId(ns_.Make(d, "s", proto::DIRECTORY, {}, 0777)->inode_id());
-  EXPECT_EQ(GetXattr(sub, kDefaultAclName, &value), 0);
-  EXPECT_EQ(value, acl);
-  EXPECT_EQ(GetXattr(sub, kAccessAclName, &value), 0);
-  EXPECT_EQ(PermissionsOfInode(sub), 0770u);
-  const auto link = ns_.Make(d, "l", proto::SYMLINK, "t", 0777);
-  EXPECT_EQ(link->permissions(), 0777u);
-  EXPECT_FALSE(link->has_xattrs());
-  Be(stranger_);
-  EXPECT_EQ(OpenWith(f, 6, /*for_writing=*/true), 0);
-  EXPECT_EQ(ErrnoOf(ns_.Lookup(sub, "x")), ENOENT) << "he may search it";
 }
 
 TEST_F(PermissionsTest, OnlyTheOwnerChangesALayout) {

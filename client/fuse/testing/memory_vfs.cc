@@ -47,7 +47,8 @@ absl::StatusOr<MemoryVfs::NodePtr> MemoryVfs::FindHandle(HandleId handle) {
   return found->second;
 }
 
-absl::StatusOr<proto::Attr> MemoryVfs::Lookup(Caller /*caller*/, InodeId parent, std::string_view name) {
+absl::StatusOr<proto::Attr> MemoryVfs::Lookup(Caller /*caller*/, InodeId parent,
+                                              std::string_view name) {
   MutexLock lock(&mutex_);
   WEFT_ASSIGN_OR_RETURN(const NodePtr node, FindEntry(parent, name));
   return node->attr;
@@ -174,7 +175,8 @@ absl::StatusOr<std::string> MemoryVfs::ReadLink(InodeId inode) {
   return node->bytes;
 }
 
-absl::StatusOr<client::DirPage> MemoryVfs::ReadDir(Caller /*caller*/, InodeId directory, std::string_view after_name,
+absl::StatusOr<client::DirPage> MemoryVfs::ReadDir(Caller /*caller*/, InodeId directory,
+                                                   std::string_view after_name,
                                                    uint32_t max_entries, bool want_attrs) {
   ++directory_reads_;
   MutexLock lock(&mutex_);
@@ -312,7 +314,8 @@ absl::StatusOr<proto::StatFsReply> MemoryVfs::StatFs() {
   return reply;
 }
 
-absl::StatusOr<std::string> MemoryVfs::GetXattr(Caller /*caller*/, InodeId inode, std::string_view name) {
+absl::StatusOr<std::string> MemoryVfs::GetXattr(Caller /*caller*/, InodeId inode,
+                                                std::string_view name) {
   MutexLock lock(&mutex_);
   WEFT_ASSIGN_OR_RETURN(const NodePtr node, Find(inode));
   const auto found = node->xattrs.find(name);

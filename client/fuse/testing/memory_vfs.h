@@ -23,7 +23,8 @@ class MemoryVfs final : public client::Vfs {
   MemoryVfs();
   ~MemoryVfs() override;
 
-  absl::StatusOr<proto::Attr> Lookup(client::Caller caller, InodeId parent, std::string_view name) override;
+  absl::StatusOr<proto::Attr> Lookup(client::Caller caller, InodeId parent,
+                                     std::string_view name) override;
   absl::StatusOr<proto::Attr> GetAttr(InodeId inode) override;
   absl::StatusOr<proto::Attr> SetAttr(client::Caller caller, InodeId inode,
                                       const client::AttrChanges& changes) override;
@@ -38,8 +39,9 @@ class MemoryVfs final : public client::Vfs {
                       InodeId new_parent, std::string_view new_name, bool no_replace,
                       bool exchange) override;
   absl::StatusOr<std::string> ReadLink(InodeId inode) override;
-  absl::StatusOr<client::DirPage> ReadDir(client::Caller caller, InodeId directory, std::string_view after_name,
-                                          uint32_t max_entries, bool want_attrs) override;
+  absl::StatusOr<client::DirPage> ReadDir(client::Caller caller, InodeId directory,
+                                          std::string_view after_name, uint32_t max_entries,
+                                          bool want_attrs) override;
 
   absl::StatusOr<client::Opened> Create(client::Caller caller, InodeId parent,
                                         std::string_view name, uint32_t permissions, bool exclusive,
@@ -69,7 +71,8 @@ class MemoryVfs final : public client::Vfs {
   void CloseLocks(client::HandleId handle, uint64_t owner) override;
 
   absl::StatusOr<proto::StatFsReply> StatFs() override;
-  absl::StatusOr<std::string> GetXattr(client::Caller caller, InodeId inode, std::string_view name) override;
+  absl::StatusOr<std::string> GetXattr(client::Caller caller, InodeId inode,
+                                       std::string_view name) override;
   absl::Status SetXattr(client::Caller caller, InodeId inode, std::string_view name,
                         std::string_view value, bool create_only, bool replace_only) override;
   absl::StatusOr<std::vector<std::string>> ListXattr(client::Caller caller, InodeId inode) override;

@@ -4,7 +4,7 @@
 #include "common/limits.h"
 #include "common/status.h"
 #include "metadata-server/namespace/keys.h"
-#include "metadata-server/namespace/ops/acl.h"
+#include "metadata-server/namespace/ops/acl_xattrs.h"
 #include "metadata-server/namespace/ops/ops.h"
 #include "metadata-server/namespace/rows.h"
 #include "metadata-server/namespace/xattr_rules.h"

@@ -1,4 +1,4 @@
-#include "metadata-server/namespace/ops/acl.h"
+#include "metadata-server/namespace/ops/acl_xattrs.h"
 
 #include <cerrno>
 #include <utility>
