@@ -216,7 +216,6 @@ absl::Status MountedVfs::Fallocate(HandleId handle, int mode, uint64_t offset_by
 }
 
 absl::StatusOr<uint64_t> MountedVfs::Seek(HandleId handle, SeekFor what, uint64_t offset_bytes) {
-  const IoTimeout::Call call(timeout_);
   WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
   return open->file->Seek(what, offset_bytes);
 }
@@ -228,6 +227,9 @@ absl::StatusOr<uint64_t> MountedVfs::CopyRange(HandleId from, uint64_t from_offs
   WEFT_ASSIGN_OR_RETURN(const auto target, FindHandle(to));
   if (!source->flags.read) return PosixError(EBADF, "the source is not open for reading");
   if (!target->flags.write) return PosixError(EBADF, "the file is not open for writing");
+  WEFT_RETURN_IF_ERROR(source->CheckLocks());
+  WEFT_RETURN_IF_ERROR(target->CheckLocks());
+  if (!source->flags.no_atime) source->file->NoteRead(AtimePolicyOfMount());
   return target->file->CopyFrom(*source->file, from_offset_bytes, to_offset_bytes, length_bytes);
 }
 

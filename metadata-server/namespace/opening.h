@@ -27,7 +27,9 @@ template <typename Request>
 [[nodiscard]] Want WantOf(const Request& request) {
   Want want = request.access() & kWantAll;
   if (want == 0) want = kWantRead;
-  if (request.for_writing() || request.truncate()) want |= kWantWrite;
+  bool writes = request.for_writing();
+  if constexpr (requires { request.truncate(); }) writes |= request.truncate();
+  if (writes) want |= kWantWrite;
   return want;
 }
 

@@ -13,6 +13,7 @@
 #include "common/limits.h"
 #include "common/status.h"
 #include "common/testing/manual_clock.h"
+#include "common/uuid.h"
 #include "storage-server/service/storage_handler.h"
 #include "storage-server/testing/gate_store.h"
 #include "storage-server/testing/maps.h"
