@@ -238,6 +238,10 @@ class Operations:
         for number in range(count):
             os.close(os.open(f"{path}/{number:05}", os.O_CREAT | os.O_EXCL, 0o644))
 
+    def make_links(self, path, count):
+        for number in range(count):
+            os.link(path, f"l{number}")
+
     def chdir(self, path):
         os.chdir(path)
 

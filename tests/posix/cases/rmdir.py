@@ -1,0 +1,42 @@
+"""rmdir(2)."""
+from errno import EBUSY, EINVAL, ENOENT, ENOTDIR, ENOTEMPTY
+from os import O_CREAT, O_RDONLY, O_WRONLY
+
+from lib.model import ALICE, KINDS, NOT_FOLDERS, NAME_255, Case, alice, file, folder, root, symlink, thing
+from lib.paths import path_errors
+from lib.removing import may_remove
+
+
+def cases():
+    yield from path_errors("rmdir", lambda who, path: who.rmdir(path), follows=False)
+    yield from may_remove("rmdir", ("dir",), lambda who, path: who.rmdir(path))
+    yield Case("an empty directory", [folder("d"), folder("d/e")], root.rmdir("d/e"),
+               after={"d/e": None, "d": {"nlink": 2, "names": []}}, changes="d.mtime d.ctime")
+    for kind in NOT_FOLDERS:
+        yield Case(f"a {kind}", [thing(kind, "x")], root.rmdir("x").fails(ENOTDIR))
+    for kind in KINDS:
+        yield Case(f"a directory with a {kind}", [folder("d"), thing(kind, "d/x")], root.rmdir("d").fails(ENOTEMPTY))
+        yield Case(f"a directory that had a {kind}", [folder("d"), thing(kind, "d/x")],
+                   root.rmdir("d/x") if kind == "dir" else root.unlink("d/x"), root.rmdir("d"), after={"d": None})
+    yield Case("dot", [folder("d")], root.rmdir("d/.").fails(EINVAL))
+    yield Case("dot-dot", [folder("d"), folder("d/e")], root.rmdir("d/e/..").fails(ENOTEMPTY))
+    yield Case("a slash at the end", [folder("d")], root.rmdir("d/"), after={"d": None})
+    yield Case("a link to a directory", [folder("d"), symlink("l", "d")], root.rmdir("l").fails(ENOTDIR))
+    yield Case("a link to a directory, with a slash", [folder("d"), symlink("l", "d")], root.rmdir("l/").fails(ENOTDIR))
+    yield Case("a mount point", [], root.rmdir("/proc").fails(EBUSY))
+    yield Case("a name of 255 bytes", [folder(NAME_255)], root.rmdir(NAME_255), after={NAME_255: None})
+    yield Case("a directory without rights, by the owner of its directory", [folder("d", 0o777, ALICE), folder("d/e", 0)],
+               alice.rmdir("d/e"), after={"d/e": None})
+    yield Case("a full directory without rights on it", [folder("d", 0o777, ALICE), folder("d/e", 0), file("d/e/f")],
+               alice.rmdir("d/e").fails(ENOTEMPTY))
+    yield from while_used()
+
+
+def while_used():
+    yield Case("an open directory is empty and takes no names", [folder("d")], root.open("d", O_RDONLY), root.rmdir("d"),
+               root.fstat("nlink").gives({"nlink": 0}), after={"d": None})
+    yield Case("the current directory of a process", [folder("d")], alice.chdir("d"), root.rmdir("d"),
+               alice.listdir().gives([]), alice.open("f", O_CREAT | O_WRONLY).fails(ENOENT), alice.mkdir("e").fails(ENOENT),
+               alice.lstat("."), alice.chdir(".."), alice.lstat("d").fails(ENOENT))
+    yield Case("a process in a removed directory comes out of it", [folder("d", 0o777), folder("d/e", 0o777)],
+               alice.chdir("d/e"), root.rmdir("d/e"), alice.open("../f", O_CREAT | O_WRONLY), after={"d/f": {"uid": ALICE}})
