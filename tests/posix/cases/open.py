@@ -163,17 +163,17 @@ def access_modes():
 def tmpfile():
     yield Case("O_TMPFILE gives a file without a name", [folder("d")], root.open("d", O_TMPFILE | O_RDWR, "fd", 0o600),
                root.fstat("nlink", "size", "mode").gives({"nlink": 0, "size": 0, "mode": 0o600}), root.write(b"abc"),
-               root.pread(9, 0).gives(b"abc"), after={"d": {"names": []}})
+               root.pread(9, 0).gives(b"abc"), after={"d": {"names": []}}, optional=True)
     yield Case("O_TMPFILE, then a name", [folder("d")], root.open("d", O_TMPFILE | O_RDWR, "fd", 0o640),
                root.write(b"abc"), root.link_fd("d/f"), root.fstat("nlink").gives({"nlink": 1}), root.close(),
-               after={"d/f": {"data": b"abc", "mode": 0o640, "nlink": 1}})
+               after={"d/f": {"data": b"abc", "mode": 0o640, "nlink": 1}}, optional=True)
     yield Case("O_TMPFILE and O_EXCL: never a name", [folder("d")], root.open("d", O_TMPFILE | O_EXCL | O_RDWR),
-               root.link_fd("d/f").fails(ENOENT))
-    yield Case("O_TMPFILE to read only", [folder("d")], root.open("d", O_TMPFILE | O_RDONLY).fails(EINVAL))
-    yield Case("O_TMPFILE in a file", [file("f")], root.open("f", O_TMPFILE | O_RDWR).fails(ENOTDIR))
-    yield Case("O_TMPFILE needs the right to write", [folder("d", 0o755)], bob.open("d", O_TMPFILE | O_RDWR).fails(EACCES))
+               root.link_fd("d/f").fails(ENOENT), optional=True)
+    yield Case("O_TMPFILE to read only", [folder("d")], root.open("d", O_TMPFILE | O_RDONLY).fails(EINVAL), optional=True)
+    yield Case("O_TMPFILE in a file", [file("f")], root.open("f", O_TMPFILE | O_RDWR).fails(ENOTDIR), optional=True)
+    yield Case("O_TMPFILE needs the right to write", [folder("d", 0o755)], bob.open("d", O_TMPFILE | O_RDWR).fails(EACCES), optional=True)
     yield Case("O_TMPFILE and umask", [folder("d", 0o777)], bob.umask(0o027), bob.open("d", O_TMPFILE | O_RDWR, "fd", 0o666),
-               bob.fstat("mode", "uid").gives({"mode": 0o640, "uid": BOB}))
+               bob.fstat("mode", "uid").gives({"mode": 0o640, "uid": BOB}), optional=True)
 
 
 def direct():

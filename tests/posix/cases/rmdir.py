@@ -2,7 +2,8 @@
 from errno import EBUSY, EINVAL, ENOENT, ENOTDIR, ENOTEMPTY
 from os import O_CREAT, O_RDONLY, O_WRONLY
 
-from lib.model import ALICE, KINDS, NOT_FOLDERS, NAME_255, Case, alice, file, folder, root, symlink, thing
+from lib.model import (ALICE, KINDS, NAME_255, NOT_FOLDERS, Case, alice, alicefar, file, folder, root, rootfar,
+                       symlink, thing)
 from lib.paths import path_errors
 from lib.removing import may_remove
 
@@ -33,10 +34,16 @@ def cases():
 
 
 def while_used():
-    yield Case("an open directory is empty and takes no names", [folder("d")], root.open("d", O_RDONLY), root.rmdir("d"),
-               root.fstat("nlink").gives({"nlink": 0}), after={"d": None})
-    yield Case("the current directory of a process", [folder("d")], alice.chdir("d"), root.rmdir("d"),
-               alice.listdir().gives([]), alice.open("f", O_CREAT | O_WRONLY).fails(ENOENT), alice.mkdir("e").fails(ENOENT),
-               alice.lstat("."), alice.chdir(".."), alice.lstat("d").fails(ENOENT))
+    """Whichever mount uses the directory and whichever removed it."""
+    for user, where in ((alice, "here"), (alicefar, "on another mount")):
+        for remover, by in ((root, "here"), (rootfar, "on another mount")):
+            used = f"{where}, removed {by}"
+            yield Case(f"an open directory {used}", [folder("d")], user.open("d", O_RDONLY), remover.rmdir("d"),
+                       user.fstat("nlink").gives({"nlink": 0}), user.lstat("d").fails(ENOENT), after={"d": None})
+            yield Case(f"the current directory of a process {used}", [folder("d", 0o777)], user.chdir("d"),
+                       remover.rmdir("d"), user.listdir().gives([]), user.open("f", O_CREAT | O_WRONLY).fails(ENOENT),
+                       user.mkdir("e").fails(ENOENT), user.symlink("x", "y").fails(ENOENT),
+                       user.mkfifo("p").fails(ENOENT), user.lstat("."), user.lstat("f").fails(ENOENT))
     yield Case("a process in a removed directory comes out of it", [folder("d", 0o777), folder("d/e", 0o777)],
-               alice.chdir("d/e"), root.rmdir("d/e"), alice.open("../f", O_CREAT | O_WRONLY), after={"d/f": {"uid": ALICE}})
+               alice.chdir("d/e"), root.rmdir("d/e"), alice.open("../f", O_CREAT | O_WRONLY), alice.chdir(".."),
+               alice.listdir().gives(["f"]), after={"d/f": {"uid": ALICE}})

@@ -2,7 +2,8 @@
 from errno import EBUSY, EINVAL, EISDIR, ENOENT, ENOTDIR
 from os import O_CREAT, O_RDONLY, O_RDWR
 
-from lib.model import (ALICE, MIB, NOT_FOLDERS, NAME_255, Case, alice, bob, file, folder, root, symlink, thing)
+from lib.model import (ALICE, MIB, NOT_FOLDERS, NAME_255, Case, alice, bob, file, folder, root,
+                       rootfar, symlink, thing)
 from lib.paths import path_errors
 from lib.removing import may_remove
 from lib.syscalls import AT_REMOVEDIR
@@ -43,12 +44,18 @@ def removes():
 
 
 def while_open():
-    for size in (0, 100, 20000, 3 * MIB):
-        yield Case(f"an open file of {size} bytes stays usable", [file("f", data=b"x" * size)], root.open("f", O_RDWR),
-                   root.unlink("f"), root.fstat("nlink", "size").gives({"nlink": 0, "size": size}),
-                   root.pread_fill(4 * MIB, 0).gives((size, b"x" if size else b"")), root.pwrite(b"more", size),
-                   root.pread(9, size).gives(b"more"), root.ftruncate(2), root.fstat("size").gives({"size": 2}),
-                   root.fsync(), root.open("f", O_RDONLY, "g").fails(ENOENT), root.close(), after={"f": None})
+    """A file without a name stays usable, whichever mount opened it and whichever removed the name."""
+    for opener, where in ((root, "here"), (rootfar, "on another mount")):
+        for remover, by in ((root, "here"), (rootfar, "on another mount")):
+            for size in (0, 100, 20000, 3 * MIB):
+                yield Case(f"open {where}, removed {by}, {size} bytes", [file("f", data=b"x" * size)],
+                           opener.open("f", O_RDWR), remover.unlink("f"),
+                           opener.fstat("nlink", "size").gives({"nlink": 0, "size": size}),
+                           opener.pread_fill(4 * MIB, 0).gives((size, b"x" if size else b"")),
+                           opener.pwrite(b"more", size), opener.pread(9, size).gives(b"more"), opener.ftruncate(2),
+                           opener.fstat("size").gives({"size": 2}), opener.fsync(), opener.fchmod(0o601),
+                           opener.fstat("mode").gives({"mode": 0o601}),
+                           opener.open("f", O_RDONLY, "g").fails(ENOENT), opener.close(), after={"f": None})
     yield Case("two processes have it open", [file("f", 0o666, data=b"abc")], alice.open("f", O_RDWR), bob.open("f", O_RDWR),
                root.unlink("f"), alice.write(b"X"), alice.close(), bob.read(9).gives(b"Xbc"))
     yield Case("attributes of a file without a name", [file("f", 0o644, ALICE)], alice.open("f", O_RDWR),

@@ -5,7 +5,7 @@ import pathlib
 _CASES = pathlib.Path(__file__).resolve().parents[1] / "cases"
 
 
-def load(pattern=None):
+def load(pattern=None, with_long=False):
     """(group, case) in order of file; only those whose "group: name" contains `pattern`."""
     found = []
     for path in sorted(_CASES.glob("*.py")):
@@ -16,6 +16,8 @@ def load(pattern=None):
         for case in module.cases():
             assert case.name not in names, f"{path.stem}: two cases are called {case.name!r}"
             names.add(case.name)
+            if case.long and not with_long:
+                continue
             if pattern is None or pattern in f"{path.stem}: {case.name}":
                 found.append((path.stem, case))
     return found

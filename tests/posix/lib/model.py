@@ -158,9 +158,16 @@ class Case:
     after: dict
     changes: tuple
     keeps: tuple
+    optional: bool
+    long: bool
 
-    def __init__(self, name, setup, *steps, after=None, changes="", keeps=""):
-        """`changes`: times that must be newer afterwards, as "f.ctime d.mtime"; `keeps`: that must not."""
+    def __init__(self, name, setup, *steps, after=None, changes="", keeps="", optional=False, long=False):
+        """`changes`: times that must be newer afterwards, as "f.ctime d.mtime"; `keeps`: that must not.
+
+        optional: a file system may lack the call, if it says so by EOPNOTSUPP; the case then ends there.
+        long: takes so long that only --long runs it.
+        """
+        self.optional, self.long = optional, long
         self.name, self.setup, self.steps = name, list(setup), steps
         self.after = after or {}
         self.changes = tuple(word.rsplit(".", 1) for word in changes.split())

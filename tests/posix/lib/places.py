@@ -1,21 +1,24 @@
-"""Where cases run: a WeftFS cluster with two mounts, an ext4 image, or any directory."""
+"""Where cases run: a WeftFS cluster, an ext4 image, or any directory.
+
+A place has three views of the same files: `plain` for cases of one mount, `near` and `far` for those of two.
+"""
 import pathlib
 import subprocess
 
 import cluster as weft
 from cluster import Cluster, is_mounted, run
 
-# The second mount keeps neither names nor attributes: what the first one did is seen at once.
+# The kernel keeps neither names nor attributes of such a mount: what another one did is seen at once.
 FRESH = ("-o", "attr_timeout=0,entry_timeout=0,negative_timeout=0")
 
 
 class DirectoryPlace:
-    """A directory that is there; both sides are the same."""
+    """A directory that is there; all views are the same."""
 
     name = "directory"
 
     def __init__(self, path):
-        self.near = self.far = pathlib.Path(path)
+        self.plain = self.near = self.far = pathlib.Path(path)
 
     def start(self):
         return self
@@ -37,39 +40,39 @@ class Ext4Place:
 
     def __init__(self, scratch):
         self._image = scratch / "ext4.image"
-        self.near = self.far = scratch / "ext4"
+        self.plain = self.near = self.far = scratch / "ext4"
 
     def start(self):
-        self.near.mkdir()
+        self.plain.mkdir()
         with open(self._image, "wb") as image:
             image.truncate(4 * weft.GIB)
         run("mkfs.ext4", "-q", "-b", "4096", "-I", "256", "-O", "ea_inode", self._image)
-        run("mount", "-o", "loop,acl,user_xattr,relatime", self._image, self.near)
+        run("mount", "-o", "loop,acl,user_xattr,relatime", self._image, self.plain)
         return self
 
     def stop(self):
-        run("umount", self.near)
+        run("umount", self.plain)
         self._image.unlink()
 
     def end(self):
-        if is_mounted(self.near):
-            subprocess.run(["umount", "--lazy", str(self.near)], check=False)
+        if is_mounted(self.plain):
+            subprocess.run(["umount", "--lazy", str(self.plain)], check=False)
 
 
 class WeftPlace:
-    """A cluster of two storage-servers and two mounts."""
+    """A cluster of two storage-servers and three mounts: `plain` with the options that everybody has, `near` and
+    `far` without the kernel's caches of names and attributes, so that each sees at once what the other did."""
 
     name = "weftfs"
 
-    def __init__(self, scratch, both_fresh=False):
-        """`both_fresh`: the first mount keeps nothing either; otherwise it has the default options."""
+    def __init__(self, scratch):
         self._cluster = Cluster(scratch / "weftfs", nodes=2)
-        self._near_options = FRESH if both_fresh else ()
-        self.near = self.far = None
+        self.plain = self.near = self.far = None
 
     def start(self):
         self._cluster.start()
-        self.near = self._cluster.mount("near", *self._near_options).path
+        self.plain = self._cluster.mount("plain").path
+        self.near = self._cluster.mount("near", *FRESH).path
         self.far = self._cluster.mount("far", *FRESH).path
         return self
 
@@ -82,7 +85,3 @@ class WeftPlace:
 
     def log_tails(self):
         return self._cluster.log_tails()
-
-
-def weft_is_built():
-    return (weft.BIN / "weft").exists()

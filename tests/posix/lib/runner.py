@@ -1,4 +1,5 @@
 """Runs cases in one place and says what was not as expected."""
+import errno
 import os
 import time
 
@@ -9,24 +10,28 @@ from .model import ACTORS
 TICK_SECONDS = 0.012
 
 
-class Runner:
-    """The actors and the directories of one place: its near side, and its far one, the same on another mount.
+class _Declined(Exception):
+    """The place lacks what an optional case is about."""
 
-    Make it before the place has mounts: children must not inherit open files.
-    """
+
+class Runner:
+    """The actors, who work in one place. Make it before the place has mounts: children inherit open files."""
 
     def __init__(self):
         self._actors = {name: actors.Actor(name) for name in ACTORS}
         self._root = self._actors["root"]
         self._number = 0
+        self.declined = 0  # cases that ended because the place lacks an optional call
 
-    def run(self, case, near, far):
+    def run(self, case, place):
         """The reasons why the case fails; [] where it passes."""
         self._number += 1
         name = f"c{self._number}"
+        used = {"root", *(step.actor for step in case.steps)}
+        two_mounts = any(ACTORS[each].far for each in used)
+        near, far = (place.near if two_mounts else place.plain), place.far
         os.mkdir(near / name)
         os.chmod(near / name, 0o777)
-        used = {"root", *(step.actor for step in case.steps)}
         try:
             for each in used:
                 actor = self._actors[each]
@@ -50,7 +55,10 @@ class Runner:
         everything = self._root.ask("snapshot") if case.only_fails else None
         if case.changes:
             time.sleep(TICK_SECONDS)
-        problems = self._take_steps(case.steps)
+        try:
+            problems = self._take_steps(case)
+        except _Declined:
+            return []
         if problems:
             return problems
         if everything is not None:
@@ -61,14 +69,14 @@ class Runner:
             problems += self._attribute_problems(path, expected, after[path])
         return problems
 
-    def _take_steps(self, steps):
-        for step in steps:
-            problem = self._take(step)
+    def _take_steps(self, case):
+        for step in case.steps:
+            problem = self._take(step, case.optional)
             if problem:
                 return [problem]
         return []
 
-    def _take(self, step):
+    def _take(self, step, optional):
         actor = self._actors[step.actor]
         if step.operation == "blocked":
             return None if actor.is_blocked() else f"{step.actor} is not blocked: {actor.finish()}"
@@ -80,7 +88,11 @@ class Runner:
         actor.start(step.operation, step.arguments)
         if step.background:
             return None if actor.is_blocked() else f"{step} does not wait: {actor.finish()}"
-        return step.judge(actor.finish())
+        result = actor.finish()
+        if optional and result == ("errno", errno.EOPNOTSUPP):
+            self.declined += 1
+            raise _Declined
+        return step.judge(result)
 
     def _attribute_problems(self, path, expected, found):
         if expected is None or found is None:
