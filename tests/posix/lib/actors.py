@@ -76,6 +76,7 @@ class Actor:
     def __init__(self, name):
         self.name = name
         self.identity = ACTORS[name]
+        self.directory = "/"  # of the case it acts in; the runner's
         self._connection = None
         self.pid = None
         self.born()

@@ -9,6 +9,7 @@ import signal
 import socket
 import stat
 import subprocess
+import time
 
 from . import acl, syscalls
 from .model import TYPE_OF
@@ -33,6 +34,7 @@ class Operations:
     def __init__(self):
         self._files = {}
         self._maps = {}
+        self._remembered = None
 
     def begin(self, directory):
         os.chdir(directory)
@@ -234,6 +236,38 @@ class Operations:
                                      entry.is_symlink())
         return kinds
 
+    def dots(self, path):
+        """What getdents gives besides the names that os.listdir does, which leaves them out."""
+        done = subprocess.run(["ls", "-fa", path], check=True, stdout=subprocess.PIPE, text=True)
+        return sorted(name for name in done.stdout.split() if name in (".", ".."))
+
+    def listdir_fd(self, fd="fd"):
+        return sorted(os.listdir(self._files[fd]))
+
+    def entry_inodes_match(self, path):
+        with os.scandir(path) as entries:
+            return all(entry.inode() == os.lstat(entry.path).st_ino for entry in entries)
+
+    def read_while_removing(self, path, every):
+        """Reads a directory and removes each name that was read, when `every` more were; how many were seen."""
+        seen = []
+        with os.scandir(path) as entries:
+            for entry in entries:
+                seen.append(entry.name)
+                if len(seen) % every == 0:
+                    os.unlink(os.path.join(path, seen[-1]))
+        return len(set(seen)) if len(set(seen)) == len(seen) else f"{len(seen)} names, some twice"
+
+    def rewound(self, path, new):
+        """What a directory's descriptor gives before and after a name was made."""
+        number = os.open(path, os.O_RDONLY)
+        try:
+            first = sorted(os.listdir(number))
+            os.close(os.open(new, os.O_CREAT, 0o644))
+            return (first, sorted(os.listdir(number)))
+        finally:
+            os.close(number)
+
     def make_many(self, path, count):
         for number in range(count):
             os.close(os.open(f"{path}/{number:05}", os.O_CREAT | os.O_EXCL, 0o644))
@@ -273,6 +307,29 @@ class Operations:
         """(atime, mtime) in nanoseconds."""
         found = os.lstat(path)
         return (found.st_atime_ns, found.st_mtime_ns)
+
+    def remember(self, path):
+        """The times now, for `..._is_remembered`."""
+        self._remembered = describe(path)
+
+    def atime_is_remembered(self, path):
+        return describe(path)["atime"] == self._remembered["atime"]
+
+    def ctime_is_remembered(self, path):
+        return describe(path)["ctime"] == self._remembered["ctime"]
+
+    def newer_than(self, path, name, seconds):
+        return describe(path)[name] > seconds * 1_000_000_000
+
+    def times_agree(self, path):
+        """Within a minute, of each other and of the clock."""
+        found = describe(path)
+        moments = [found["atime"], found["mtime"], found["ctime"], time.time_ns()]
+        return max(moments) - min(moments) < 60 * 1_000_000_000
+
+    def pause(self):
+        """Long enough that the next change gets another time."""
+        time.sleep(0.012)
 
     def same_file(self, one, other):
         first, second = os.lstat(one), os.lstat(other)

@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 
 import cluster as weft
-from cluster import Cluster, is_mounted, run
+from cluster import Cluster, is_mounted, run, wait_for
 
 # The kernel keeps neither names nor attributes of such a mount: what another one did is seen at once.
 FRESH = ("-o", "attr_timeout=0,entry_timeout=0,negative_timeout=0")
@@ -51,7 +51,8 @@ class Ext4Place:
         return self
 
     def stop(self):
-        run("umount", self.plain)
+        # Whoever looks at all mounts of the machine may have it open for a moment.
+        wait_for(lambda: run("umount", self.plain, check=False).returncode == 0, f"{self.plain} unmounted")
         self._image.unlink()
 
     def end(self):

@@ -35,7 +35,8 @@ class Runner:
         try:
             for each in used:
                 actor = self._actors[each]
-                actor.ask("begin", str((far if actor.identity.far else near) / name))
+                actor.directory = str((far if actor.identity.far else near) / name)
+                actor.ask("begin", actor.directory)
             return self._verdict(case)
         except actors.Died as error:
             return [str(error)]
@@ -45,8 +46,9 @@ class Runner:
             remove_tree(near / name)
 
     def end(self):
-        for actor in self._actors.values():
-            actor.end()
+        """May be called again."""
+        while self._actors:
+            self._actors.popitem()[1].end()
 
     def _verdict(self, case):
         self._root.ask("make", case.setup)
@@ -84,6 +86,7 @@ class Runner:
             return step.judge(actor.finish())
         if step.operation == "die":
             actor.die()
+            actor.ask("begin", actor.directory)
             return None
         actor.start(step.operation, step.arguments)
         if step.background:
