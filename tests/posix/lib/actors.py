@@ -16,7 +16,7 @@ HANG_SECONDS = 60
 _FORMATS = {FIFO: stat.S_IFIFO, SOCKET: stat.S_IFSOCK, CHAR: stat.S_IFCHR, BLOCK: stat.S_IFBLK}
 
 
-class _Helper(operations.Operations):
+class Helper(operations.Operations):
     """What the runner itself asks of root's process."""
 
     def make(self, things):
@@ -73,12 +73,15 @@ class Died(Exception):
 class Actor:
     """The process of one identity. One call at a time; only `start` does not wait for its end."""
 
-    def __init__(self, name):
+    def __init__(self, name, operations_of=Helper):
+        """`operations_of`: the class whose methods it can be sent."""
         self.name = name
+        self._operations_of = operations_of
         self.identity = ACTORS[name]
         self.directory = "/"  # of the case it acts in; the runner's
         self._connection = None
         self.pid = None
+        self.owes_answer = False
         self.born()
 
     def born(self):
@@ -86,11 +89,12 @@ class Actor:
         self.pid = os.fork()
         if self.pid == 0:
             ours.close()
-            _serve(theirs, self.identity)
+            _serve(theirs, self.identity, self._operations_of())
         theirs.close()
         self._connection = ours
 
     def start(self, operation, arguments):
+        self.owes_answer = True
         self._connection.send((operation, arguments))
 
     def finish(self, seconds=HANG_SECONDS):
@@ -98,6 +102,7 @@ class Actor:
         if not self._connection.poll(seconds):
             self.die()
             return ("died", f"no answer within {seconds} s")
+        self.owes_answer = False
         try:
             return self._connection.recv()
         except EOFError:
@@ -112,6 +117,11 @@ class Actor:
                 return False
         return True
 
+    def rest(self):
+        """Ends what it does and closes what it has open."""
+        if self.owes_answer or self.call("end")[0] != "ok":
+            self.die()
+
     def call(self, operation, *arguments):
         self.start(operation, arguments)
         return self.finish()
@@ -124,8 +134,9 @@ class Actor:
         raise Died(f"{self.name}.{operation}{arguments!r:.100}: {kind} {value}")
 
     def die(self):
-        """kill -9, and a new process."""
+        """kill -9, and a new process, without open files."""
         self.end()
+        self.owes_answer = False
         self.born()
 
     def end(self):
@@ -134,7 +145,7 @@ class Actor:
         os.waitpid(self.pid, 0)
 
 
-def _serve(connection, identity):
+def _serve(connection, identity, helper):
     """The child: never returns."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -142,7 +153,6 @@ def _serve(connection, identity):
         os.setresgid(identity.gid, identity.gid, identity.gid)
         os.setresuid(identity.uid, identity.uid, identity.uid)
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of user, which forgets it
-        helper = _Helper()
         while True:
             operation, arguments = connection.recv()
             connection.send(_result(helper, operation, arguments))

@@ -5,12 +5,10 @@ import pathlib
 _CASES = pathlib.Path(__file__).resolve().parents[1] / "cases"
 
 
-def load(pattern=None, with_long=False):
+def load(pattern="", with_long=False):
     """(group, case) in order of file; only those whose "group: name" contains `pattern`."""
     found = []
-    for path in sorted(_CASES.glob("*.py")):
-        if path.stem == "__init__":
-            continue
+    for path in sorted(_CASES.glob("[a-z]*.py")):
         module = importlib.import_module(f"cases.{path.stem}")
         names = set()
         for case in module.cases():
@@ -18,6 +16,6 @@ def load(pattern=None, with_long=False):
             names.add(case.name)
             if case.long and not with_long:
                 continue
-            if pattern is None or pattern in f"{path.stem}: {case.name}":
+            if pattern in f"{path.stem}: {case.name}":
                 found.append((path.stem, case))
     return found

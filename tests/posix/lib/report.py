@@ -1,7 +1,6 @@
 """Results, their counts, and the JUnit file that tests/run counts."""
 import dataclasses
 import pathlib
-import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
@@ -21,6 +20,7 @@ class Report:
         self.results = []
         self._verbose = verbose
         self._started = time.monotonic()
+        self._declined = {}  # by place
 
     def add(self, place, group, name, problems):
         self.results.append(Result(place, group, name, list(problems)))
@@ -29,17 +29,23 @@ class Report:
         if self._verbose and not problems:
             print(f"pass {place} {group}: {name}", flush=True)
 
+    def decline(self, place, count):
+        """`count` of the cases that passed ended early: the place lacks an optional call, and said so."""
+        self._declined[place] = count
+
     @property
     def failed(self):
         return sum(1 for result in self.results if result.problems)
 
     def print_counts(self):
         names = {(result.group, result.name) for result in self.results}
-        print(f"posix: {len(names)} cases in {time.monotonic() - self._started:.0f} s")
+        print(f"posix: {len(names)} cases and random runs in {time.monotonic() - self._started:.0f} s")
         for place in sorted({result.place for result in self.results}):
             here = [result for result in self.results if result.place == place]
             good = sum(1 for result in here if not result.problems)
-            print(f"   {place}: {good} of {len(here)} pass")
+            declined = self._declined.get(place)
+            more = f", of which {declined} only decline what is optional" if declined else ""
+            print(f"   {place}: {good} of {len(here)} pass{more}")
 
     def write_junit(self, path):
         suite = ElementTree.Element(
@@ -58,7 +64,3 @@ class Report:
 def _printable(text):
     """XML holds no control characters."""
     return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
-
-
-def note(text):
-    print(text, file=sys.stderr, flush=True)

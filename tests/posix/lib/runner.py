@@ -42,7 +42,7 @@ class Runner:
             return [str(error)]
         finally:
             for each in used:
-                self._actors[each].call("end")
+                self._actors[each].rest()
             remove_tree(near / name)
 
     def end(self):
