@@ -104,21 +104,23 @@ class Identity:
     uid: int
     gid: int
     groups: tuple
-    far: bool = False  # works on the place's second mount
+    view: str = ""  # of the place: "far" or "readonly"; "": plain, or near where the case has another one
 
 
 ACTORS = {
     "root": Identity(ROOT, 0, (0,)),
     "root2": Identity(ROOT, 0, (0,)),
-    "rootfar": Identity(ROOT, 0, (0,), far=True),
+    "rootfar": Identity(ROOT, 0, (0,), "far"),
+    "rootro": Identity(ROOT, 0, (0,), "readonly"),
     "alice": Identity(ALICE, ALICE, (STAFF, WHEEL)),
     "alice2": Identity(ALICE, ALICE, (STAFF, WHEEL)),
-    "alicefar": Identity(ALICE, ALICE, (STAFF, WHEEL), far=True),
+    "alicefar": Identity(ALICE, ALICE, (STAFF, WHEEL), "far"),
+    "alicero": Identity(ALICE, ALICE, (STAFF, WHEEL), "readonly"),
     "bob": Identity(BOB, BOB, ()),
     "carol": Identity(CAROL, STAFF, ()),
     "dave": Identity(DAVE, DAVE, (STAFF,)),
 }
-root, root2, rootfar, alice, alice2, alicefar, bob, carol, dave = (Who(name) for name in ACTORS)
+root, root2, rootfar, rootro, alice, alice2, alicefar, alicero, bob, carol, dave = (Who(name) for name in ACTORS)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,14 +28,14 @@ class Runner:
         self._number += 1
         name = f"c{self._number}"
         used = {"root", *(step.actor for step in case.steps)}
-        two_mounts = any(ACTORS[each].far for each in used)
-        near, far = (place.near if two_mounts else place.plain), place.far
+        one_view = not any(ACTORS[each].view for each in used)
+        near = place.plain if one_view else place.near
         os.mkdir(near / name)
         os.chmod(near / name, 0o777)
         try:
             for each in used:
                 actor = self._actors[each]
-                actor.directory = str((far if actor.identity.far else near) / name)
+                actor.directory = str((getattr(place, actor.identity.view) if actor.identity.view else near) / name)
                 actor.ask("begin", actor.directory)
             return self._verdict(case)
         except actors.Died as error:

@@ -5,7 +5,7 @@ import time
 
 import cluster  # noqa: F401  forks its launcher, before there are mounts
 
-from . import catalogue, fsx, places, runner, state_machine, stressors
+from . import catalogue, fsx, places, runner, selfcheck, state_machine, stressors
 
 # What the bounded run does of what is random.
 FSX_RUNS, FSX_CALLS = 3, 400
@@ -14,7 +14,7 @@ STRESSORS, STRESS_SECONDS = 8, 1
 # One round of --long.
 LONG_FSX_CALLS, LONG_EXAMPLES, LONG_STRESS_SECONDS = 3000, 60, 15
 
-_FAILURES = (AssertionError, OSError, subprocess.SubprocessError)
+_FAILURES = (AssertionError, OSError, subprocess.SubprocessError, fsx.Mismatch)
 
 
 class _Session:
@@ -26,7 +26,7 @@ class _Session:
         self._actors = runner.Runner()
         self._world = state_machine.World()
         if directory:
-            self._places = [places.DirectoryPlace(directory)]
+            self._places = [places.DirectoryPlace(directory, scratch)]
             self._weft = self._ext4 = None
         else:
             self._ext4, self._weft = places.Ext4Place(scratch), places.WeftPlace(scratch)
@@ -57,8 +57,6 @@ class _Session:
             problem = call()
         except _FAILURES as error:
             problem = str(error)
-        except fsx.Mismatch as error:
-            problem = str(error)
         self._results.add(place, group, name, [problem] if problem else [])
 
     def _wanted(self, group, name=""):
@@ -71,6 +69,12 @@ class _Session:
             for group, case in found:
                 self._results.add(place.name, group, case.name, self._actors.run(case, place))
             self._results.decline(place.name, self._actors.declined - declined)
+
+    def selfcheck(self):
+        if self._wanted("selfcheck"):
+            place = self._places[0]
+            missed = selfcheck.failing_to_notice(self._actors, place)
+            self._results.add(place.name, "selfcheck", "wrong cases fail", [f"passes: {name}" for name in missed])
 
     def fsx(self, calls):
         """With one mount everywhere, and with two on WeftFS."""
@@ -112,6 +116,7 @@ def run(results, scratch, seed, only, directory, long_seconds):
     session = _Session(results, scratch, seed, only, directory)
     try:
         session.start()
+        session.selfcheck()
         session.cases(with_long=long_seconds > 0)
         for _ in range(FSX_RUNS):
             session.fsx(FSX_CALLS)

@@ -136,10 +136,11 @@ def machine_of(world):
             self.times = {"near": our_times, "ext4": times}
 
         def changed(self, place, times):
-            """Which of mtime and ctime are not as after the last call, of what was there then."""
+            """Which of mtime and ctime are not as after the last call, of what was there then and still is."""
             before = self.times[place]
-            return {at: tuple(old != new for old, new in zip(before[at], times[at]))
-                    for at in before.keys() & times.keys() if before[at] != times[at]}
+            same = [at for at in before.keys() & times.keys() if before[at][0] == times[at][0]]
+            return {at: tuple(old != new for old, new in zip(before[at][1:], times[at][1:]))
+                    for at in same if before[at] != times[at]}
 
         @rule(at=side, user=who, path=path, mode=mode)
         def create(self, at, user, path, mode):

@@ -38,7 +38,7 @@ class WholeCalls(actors.Helper):
             os.close(fd)
 
     def tree(self):
-        """Everything below the current directory, as two file systems must agree on it, and the times apart."""
+        """Everything below the current directory, as two file systems must agree on it; inode, mtime and ctime apart."""
         found, times = {}, {}
         for folder, folders, files in os.walk("."):
             for name in [*folders, *files]:
@@ -60,4 +60,4 @@ class WholeCalls(actors.Helper):
         if kind == stat.S_IFREG:
             with open(path, "rb", buffering=0) as source:
                 seen["data"] = source.readall()
-        return seen, (status.st_mtime_ns, status.st_ctime_ns)
+        return seen, (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
