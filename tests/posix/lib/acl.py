@@ -6,8 +6,8 @@ import struct
 
 _VERSION = 2
 _NO_ID = 0xFFFFFFFF
-_TAGS = {("u", False): 0x01, ("u", True): 0x02, ("g", False): 0x04, ("g", True): 0x08, ("m", False): 0x10,
-         ("o", False): 0x20}
+_TAGS = {("u", False): 0x01, ("u", True): 0x02, ("g", False): 0x04, ("g", True): 0x08, ("m", False):
+         0x10, ("o", False): 0x20}
 _NAMES = {tag: key for key, tag in _TAGS.items()}
 
 
@@ -27,6 +27,7 @@ def decode(value):
     for at in range(4, len(value), 8):
         tag, bits, number = struct.unpack_from("<HHI", value, at)
         kind, named = _NAMES[tag]
-        rights = "".join(letter if bits & bit else "-" for bit, letter in ((4, "r"), (2, "w"), (1, "x")))
+        rights = "".join(letter if bits & bit else "-"
+                         for bit, letter in ((4, "r"), (2, "w"), (1, "x")))
         words.append(f"{kind}:{number if named else ''}:{rights}")
     return ",".join(words)

@@ -6,7 +6,7 @@ import signal
 import stat
 import time
 
-from . import operations
+from . import attribute_operations, operations
 from .model import ACTORS, BLOCK, CHAR, FIFO, FOLDER, REGULAR, SOCKET, SYMLINK
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -18,7 +18,6 @@ _FORMATS = {FIFO: stat.S_IFIFO, SOCKET: stat.S_IFSOCK, CHAR: stat.S_IFCHR, BLOCK
 
 class Helper(operations.Operations):
     """What the runner itself asks of root's process."""
-
     def make(self, things):
         os.umask(0)
         for thing in things:
@@ -43,7 +42,7 @@ class Helper(operations.Operations):
             os.chmod(thing.path, thing.mode)
 
     def look(self, paths):
-        return {path: operations.describe(path) for path in paths}
+        return {path: attribute_operations.describe(path) for path in paths}
 
     def see(self, path, name):
         """What `after` may ask for and lstat does not tell."""
@@ -61,7 +60,7 @@ class Helper(operations.Operations):
         for path, folders, files in os.walk("."):
             for name in [*folders, *files, "."]:
                 at = os.path.join(path, name)
-                found[at] = operations.describe(at)
+                found[at] = attribute_operations.describe(at)
                 del found[at]["atime"]
         return found
 
@@ -72,7 +71,6 @@ class Died(Exception):
 
 class Actor:
     """The process of one identity. One call at a time; only `start` does not wait for its end."""
-
     def __init__(self, name, operations_of=Helper):
         """`operations_of`: the class whose methods it can be sent."""
         self.name = name

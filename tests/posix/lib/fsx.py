@@ -26,7 +26,6 @@ class Mismatch(Exception):
 
 class Fsx:
     """One run. The same seed makes the same calls."""
-
     def __init__(self, paths, seed):
         self._paths = [str(path) for path in paths]
         self._random = random.Random(seed)
@@ -37,7 +36,9 @@ class Fsx:
         self._calls = {
             self._read: 6, self._write: 6, self._append: 2, self._truncate: 3, self._mapped_read: 3,
             self._mapped_write: 3, self._punch: 2, self._zero: 2, self._allocate: 2, self._copy: 3,
-            self._direct_read: 1, self._direct_write: 1, self._fsync: 1, self._reopen: 1, self._overwrite_all: 1}
+            self._direct_read: 1, self._direct_write: 1, self._fsync: 1, self._reopen: 1,
+            self._overwrite_all: 1
+        }
 
     def run(self, calls):
         """Mismatch, which tells how to repeat it, or OSError."""
@@ -48,7 +49,8 @@ class Fsx:
             self._check_all()
         except (Mismatch, OSError) as error:
             tail = "\n   ".join(self._log[-TAIL:])
-            raise Mismatch(f"fsx, seed {self._seed}, call {len(self._log)}: {error}\n   {tail}") from error
+            raise Mismatch(
+                f"fsx, seed {self._seed}, call {len(self._log)}: {error}\n   {tail}") from error
         finally:
             os.close(self._fd)
             os.unlink(self._paths[0])
@@ -76,7 +78,8 @@ class Fsx:
         elif kind == 1:
             at = len(self._model) + self._random.randint(-2, 2)
         else:
-            at = self._random.choice(BOUNDARIES) + self._random.choice((0, 0, -1, 1, self._random.randint(-5000, 5000)))
+            at = self._random.choice(BOUNDARIES) + self._random.choice(
+                (0, 0, -1, 1, self._random.randint(-5000, 5000)))
         return min(max(at, 0), limit - 1)
 
     def _range(self):
@@ -85,7 +88,8 @@ class Fsx:
         if self._random.randrange(2):
             end = self._position() + 1
         else:
-            end = start + self._random.choice((1, 100, PAGE, 16 * KIB, self._random.randint(1, 300 * KIB)))
+            end = start + self._random.choice(
+                (1, 100, PAGE, 16 * KIB, self._random.randint(1, 300 * KIB)))
         start, end = min(start, end - 1), max(end, start + 1)
         return start, min(end, MAX_SIZE)
 
@@ -102,7 +106,9 @@ class Fsx:
         expected = self._model[start:start + len(data)]
         if data != expected:
             at = next(index for index in range(len(expected)) if data[index] != expected[index])
-            raise Mismatch(f"{what}: byte {start + at} is {data[at:at + 8].hex()} instead of {expected[at:at + 8].hex()}")
+            raise Mismatch(
+                f"{what}: byte {start + at} is {data[at:at + 8].hex()} instead of {expected[at:at + 8].hex()}"
+            )
 
     def _check_all(self):
         for path in self._paths:
@@ -110,7 +116,8 @@ class Fsx:
             self._fd = os.open(path, os.O_RDWR)
             data = os.pread(self._fd, MAX_SIZE + 1, 0)
             if len(data) != len(self._model):
-                raise Mismatch(f"{path} has {len(data)} bytes at the end instead of {len(self._model)}")
+                raise Mismatch(
+                    f"{path} has {len(data)} bytes at the end instead of {len(self._model)}")
             self._compare(0, data, path)
 
     # The calls
@@ -148,7 +155,9 @@ class Fsx:
         os.close(self._fd)
         self._fd = os.open(self._paths[self._turn], os.O_RDWR | os.O_TRUNC)
         self._model.clear()
-        self._put(0, self._random.randbytes(self._random.choice((1, 5000, 16 * KIB, 16 * KIB + 1, MIB + 1))))
+        self._put(
+            0,
+            self._random.randbytes(self._random.choice((1, 5000, 16 * KIB, 16 * KIB + 1, MIB + 1))))
 
     def _truncate(self):
         size = self._position()
@@ -185,7 +194,8 @@ class Fsx:
     def _punch(self):
         start, end = self._range()
         self._note(f"punch a hole {start}..{end}")
-        syscalls.fallocate(self._fd, syscalls.FALLOC_PUNCH_HOLE | syscalls.FALLOC_KEEP_SIZE, start, end - start)
+        syscalls.fallocate(self._fd, syscalls.FALLOC_PUNCH_HOLE | syscalls.FALLOC_KEEP_SIZE, start,
+                           end - start)
         self._clear(start, end)
 
     def _zero(self):
@@ -215,7 +225,8 @@ class Fsx:
         self._note(f"copy {start}..{end} to {target}")
         done = 0
         while done < end - start:
-            count = os.copy_file_range(self._fd, self._fd, end - start - done, start + done, target + done)
+            count = os.copy_file_range(self._fd, self._fd, end - start - done, start + done,
+                                       target + done)
             if count == 0:
                 raise Mismatch(f"copy_file_range ends after {done} bytes")
             done += count
@@ -240,6 +251,7 @@ class Fsx:
             if count != wanted:
                 raise Mismatch(f"direct read gives {count} bytes instead of {wanted}")
             self._compare(start, bytes(view[:count]), "direct read")
+
         self._direct(call)
 
     def _direct_write(self):
@@ -251,6 +263,7 @@ class Fsx:
                 raise Mismatch("direct write takes not all bytes")
             self._grow_model(start + len(data))
             self._model[start:start + len(data)] = data
+
         self._direct(call)
 
     def _fsync(self):

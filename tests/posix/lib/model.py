@@ -13,16 +13,18 @@ case's own directory, which belongs to root and has mode 0777. Open files have n
 of a case fails, nothing may have changed at all.
 """
 import dataclasses
+import errno
 import os
 import stat
 import typing
 
 # Users and groups are numbers: no password file knows them.
 ROOT, ALICE, BOB, CAROL, DAVE = 0, 31001, 31002, 31003, 31004
-# Groups. ALICE's and BOB's primary group is their own number. STAFF has ALICE and CAROL, WHEEL has ALICE.
+# Groups besides those that have a user's number. ALICE, CAROL and DAVE are in STAFF, ALICE is in WHEEL.
 STAFF, WHEEL = 32001, 32002
 
-REGULAR, FOLDER, SYMLINK, FIFO, SOCKET, CHAR, BLOCK = "file", "dir", "symlink", "fifo", "socket", "char", "block"
+REGULAR, FOLDER, SYMLINK, FIFO = "file", "dir", "symlink", "fifo"
+SOCKET, CHAR, BLOCK = "socket", "char", "block"
 KINDS = (REGULAR, FOLDER, SYMLINK, FIFO, SOCKET, CHAR, BLOCK)
 NOT_FOLDERS = tuple(kind for kind in KINDS if kind != FOLDER)
 NOT_SYMLINKS = tuple(kind for kind in KINDS if kind != SYMLINK)
@@ -31,7 +33,7 @@ SPECIAL = (FIFO, SOCKET, CHAR, BLOCK)
 DEVICE = os.makedev(1, 3)
 
 NAME_255, NAME_256 = "n" * 255, "n" * 256
-# Relative paths of 4095 bytes, which is the longest, and 4096, where every part is a "." or "d".
+# Relative paths: the longest that there is, and one that is too long.
 PATH_4095 = "./" * 2047 + "f"
 PATH_4096 = "./" * 2047 + "ff"
 
@@ -42,16 +44,16 @@ _ANY = object()
 
 @dataclasses.dataclass(frozen=True)
 class Step:
+    """One call, and what it should come to."""
     actor: str
     operation: str
     arguments: tuple
-    errno: int = 0             # the expected one; 0: success
-    value: typing.Any = _ANY   # the expected result
-    one_of: tuple = ()         # where the standard leaves the choice of the errno
-    background: bool = False   # answered by a later `finish` of the same actor
+    errnos: tuple = ()  # expected: one of them, where the standard leaves the choice; none: success
+    value: typing.Any = _ANY  # the expected result
+    background: bool = False  # answered by a later `finish` of the same actor
 
     def fails(self, *numbers):
-        return dataclasses.replace(self, errno=numbers[0], one_of=numbers)
+        return dataclasses.replace(self, errnos=numbers)
 
     def gives(self, value):
         return dataclasses.replace(self, value=value)
@@ -65,9 +67,9 @@ class Step:
         kind, value = result
         if kind == "died":
             return f"{self}: {value}"
-        if self.errno:
-            wanted = " or ".join(_errno_name(number) for number in self.one_of)
-            if kind == "errno" and value in self.one_of:
+        if self.errnos:
+            wanted = " or ".join(_errno_name(number) for number in self.errnos)
+            if kind == "errno" and value in self.errnos:
                 return None
             got = _errno_name(value) if kind == "errno" else f"success ({value!r:.60})"
             return f"{self}: {got} instead of {wanted}"
@@ -83,13 +85,11 @@ class Step:
 
 
 def _errno_name(number):
-    import errno
     return errno.errorcode.get(number, str(number))
 
 
 class Who:
     """Makes steps: alice.chmod("f", 0o600)."""
-
     def __init__(self, name):
         self._name = name
 
@@ -101,6 +101,7 @@ class Who:
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
+    """Who an actor is, and through which mount it works."""
     uid: int
     gid: int
     groups: tuple
@@ -108,19 +109,20 @@ class Identity:
 
 
 ACTORS = {
-    "root": Identity(ROOT, 0, (0,)),
-    "root2": Identity(ROOT, 0, (0,)),
-    "rootfar": Identity(ROOT, 0, (0,), "far"),
-    "rootro": Identity(ROOT, 0, (0,), "readonly"),
+    "root": Identity(ROOT, 0, (0, )),
+    "root2": Identity(ROOT, 0, (0, )),
+    "rootfar": Identity(ROOT, 0, (0, ), "far"),
+    "rootro": Identity(ROOT, 0, (0, ), "readonly"),
     "alice": Identity(ALICE, ALICE, (STAFF, WHEEL)),
     "alice2": Identity(ALICE, ALICE, (STAFF, WHEEL)),
     "alicefar": Identity(ALICE, ALICE, (STAFF, WHEEL), "far"),
     "alicero": Identity(ALICE, ALICE, (STAFF, WHEEL), "readonly"),
     "bob": Identity(BOB, BOB, ()),
     "carol": Identity(CAROL, STAFF, ()),
-    "dave": Identity(DAVE, DAVE, (STAFF,)),
+    "dave": Identity(DAVE, DAVE, (STAFF, )),
 }
-root, root2, rootfar, rootro, alice, alice2, alicefar, alicero, bob, carol, dave = (Who(name) for name in ACTORS)
+root, root2, rootfar, rootro, alice, alice2, alicefar, alicero, bob, carol, dave = (
+    Who(name) for name in ACTORS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +156,7 @@ def thing(kind, path, mode=0o644, uid=ROOT, gid=None):
 
 @dataclasses.dataclass
 class Case:
+    """See above."""
     name: str
     setup: list
     steps: tuple
@@ -163,7 +166,15 @@ class Case:
     optional: bool
     long: bool
 
-    def __init__(self, name, setup, *steps, after=None, changes="", keeps="", optional=False, long=False):
+    def __init__(self,
+                 name,
+                 setup,
+                 *steps,
+                 after=None,
+                 changes="",
+                 keeps="",
+                 optional=False,
+                 long=False):
         """`changes`: times that must be newer afterwards, as "f.ctime d.mtime"; `keeps`: that must not.
 
         optional: a file system may lack the call, if it says so by EOPNOTSUPP; the case then ends there.
@@ -177,8 +188,10 @@ class Case:
 
     @property
     def only_fails(self):
-        return bool(self.steps) and all(step.errno for step in self.steps)
+        return bool(self.steps) and all(step.errnos for step in self.steps)
 
 
-TYPE_OF = {stat.S_IFREG: REGULAR, stat.S_IFDIR: FOLDER, stat.S_IFLNK: SYMLINK, stat.S_IFIFO: FIFO,
-           stat.S_IFSOCK: SOCKET, stat.S_IFCHR: CHAR, stat.S_IFBLK: BLOCK}
+TYPE_OF = {
+    stat.S_IFREG: REGULAR, stat.S_IFDIR: FOLDER, stat.S_IFLNK: SYMLINK, stat.S_IFIFO: FIFO,
+    stat.S_IFSOCK: SOCKET, stat.S_IFCHR: CHAR, stat.S_IFBLK: BLOCK
+}

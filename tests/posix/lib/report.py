@@ -15,7 +15,6 @@ class Result:
 
 class Report:
     """Collects results and prints those that are bad at once."""
-
     def __init__(self, verbose=False):
         self.results = []
         self._verbose = verbose
@@ -39,7 +38,9 @@ class Report:
 
     def print_counts(self):
         names = {(result.group, result.name) for result in self.results}
-        print(f"posix: {len(names)} cases and random runs in {time.monotonic() - self._started:.0f} s")
+        print(
+            f"posix: {len(names)} cases and random runs in {time.monotonic() - self._started:.0f} s"
+        )
         for place in sorted({result.place for result in self.results}):
             here = [result for result in self.results if result.place == place]
             good = sum(1 for result in here if not result.problems)
@@ -48,14 +49,21 @@ class Report:
             print(f"   {place}: {good} of {len(here)} pass{more}")
 
     def write_junit(self, path):
-        suite = ElementTree.Element(
-            "testsuite", name="posix", tests=str(len(self.results)), failures=str(self.failed), errors="0",
-            skipped="0")
+        suite = ElementTree.Element("testsuite",
+                                    name="posix",
+                                    tests=str(len(self.results)),
+                                    failures=str(self.failed),
+                                    errors="0",
+                                    skipped="0")
         for result in self.results:
-            case = ElementTree.SubElement(
-                suite, "testcase", classname=f"posix.{result.place}.{result.group}", name=_printable(result.name))
+            case = ElementTree.SubElement(suite,
+                                          "testcase",
+                                          classname=f"posix.{result.place}.{result.group}",
+                                          name=_printable(result.name))
             if result.problems:
-                failure = ElementTree.SubElement(case, "failure", message=_printable(result.problems[0])[:200])
+                failure = ElementTree.SubElement(case,
+                                                 "failure",
+                                                 message=_printable(result.problems[0])[:200])
                 failure.text = _printable("\n".join(result.problems))
         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
         ElementTree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)

@@ -16,7 +16,6 @@ class _Declined(Exception):
 
 class Runner:
     """The actors, who work in one place. Make it before the place has mounts: children inherit open files."""
-
     def __init__(self):
         self._actors = {name: actors.Actor(name) for name in ACTORS}
         self._root = self._actors["root"]
@@ -35,7 +34,8 @@ class Runner:
         try:
             for each in used:
                 actor = self._actors[each]
-                actor.directory = str((getattr(place, actor.identity.view) if actor.identity.view else near) / name)
+                actor.directory = str(
+                    (getattr(place, actor.identity.view) if actor.identity.view else near) / name)
                 actor.ask("begin", actor.directory)
             return self._verdict(case)
         except actors.Died as error:
@@ -105,7 +105,8 @@ class Runner:
         for name, value in expected.items():
             got = found[name] if name in found else self._root.ask("see", path, name)
             if got != value:
-                problems.append(f"{path}: {name} is {_shown(name, got)} instead of {_shown(name, value)}")
+                problems.append(
+                    f"{path}: {name} is {_shown(name, got)} instead of {_shown(name, value)}")
         return problems
 
 
@@ -130,7 +131,8 @@ def _differences(before, after):
     """What a call that failed has changed all the same."""
     if before == after:
         return []
-    paths = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    paths = sorted(path for path in before.keys() | after.keys()
+                   if before.get(path) != after.get(path))
     return [f"the failed call changed {', '.join(paths)[:200]}"]
 
 

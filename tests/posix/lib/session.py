@@ -1,9 +1,11 @@
 """One run of the suite: starts the places, does everything in them, ends them."""
 import random
+import signal
 import subprocess
+import threading
 import time
 
-import cluster  # noqa: F401  forks its launcher, before there are mounts
+import cluster  # forks its launcher, before there are mounts
 
 from . import catalogue, fsx, places, runner, selfcheck, state_machine, stressors
 
@@ -14,12 +16,14 @@ STRESSORS, STRESS_SECONDS = 8, 1
 # One round of --long.
 LONG_FSX_CALLS, LONG_EXAMPLES, LONG_STRESS_SECONDS = 3000, 60, 15
 
+# Beyond this the run hangs: its daemons and mounts are killed, which ends every call that it waits in.
+HANG_SECONDS = 1500
+
 _FAILURES = (AssertionError, OSError, subprocess.SubprocessError, fsx.Mismatch)
 
 
 class _Session:
     """Processes first, mounts later: children inherit what is open."""
-
     def __init__(self, results, scratch, seed, only, directory):
         self._results, self._only = results, only
         self._random = random.Random(seed)
@@ -74,7 +78,8 @@ class _Session:
         if self._wanted("selfcheck"):
             place = self._places[0]
             missed = selfcheck.failing_to_notice(self._actors, place)
-            self._results.add(place.name, "selfcheck", "wrong cases fail", [f"passes: {name}" for name in missed])
+            self._results.add(place.name, "selfcheck", "wrong cases fail",
+                              [f"passes: {name}" for name in missed])
 
     def fsx(self, calls):
         """With one mount everywhere, and with two on WeftFS."""
@@ -86,14 +91,18 @@ class _Session:
                 seed = self._random.randrange(1 << 32)
                 if self._wanted("fsx", name):
                     run = fsx.Fsx([root / "fsx" for root in roots], seed)
-                    self._check(place.name, "fsx", f"{name}, seed {seed}", lambda run=run: run.run(calls))
+                    self._check(place.name,
+                                "fsx",
+                                f"{name}, seed {seed}",
+                                lambda run=run: run.run(calls))
 
     def machine(self, examples, shrink):
         if self._weft is None or not self._wanted("machine"):
             return
         seed = self._random.randrange(1 << 32)
         self._world.at(self._weft, self._ext4)
-        self._check("weftfs", "machine", f"seed {seed}", lambda: state_machine.run(self._world, seed, examples, shrink))
+        self._check("weftfs", "machine", f"seed {seed}",
+                    lambda: state_machine.run(self._world, seed, examples, shrink))
 
     def stress(self, names, seconds):
         if self._weft is None:
@@ -103,16 +112,28 @@ class _Session:
         for name in names:
             seed = self._random.randrange(1 << 32)
             if self._wanted("stress", name):
-                self._check("weftfs", "stress", f"{name}, seed {seed}",
-                            lambda name=name, seed=seed: stressors.run(name, directory, seconds, seed))
+                self._check(
+                    "weftfs",
+                    "stress",
+                    f"{name}, seed {seed}",
+                    lambda name=name, seed=seed: stressors.run(name, directory, seconds, seed))
 
     def some_stressors(self, count):
         return self._random.sample(stressors.NAMES, count)
 
 
+def _end_hanging_run():
+    print("FAIL the run hangs: killing its daemons", flush=True)
+    for program in list(cluster.Program.running):
+        program.signal(signal.SIGKILL)
+
+
 def run(results, scratch, seed, only, directory, long_seconds):
     """`long_seconds`: 0 for the bounded run."""
     end = time.monotonic() + long_seconds
+    watchdog = threading.Timer(long_seconds + HANG_SECONDS, _end_hanging_run)
+    watchdog.daemon = True
+    watchdog.start()
     session = _Session(results, scratch, seed, only, directory)
     try:
         session.start()
@@ -128,4 +149,5 @@ def run(results, scratch, seed, only, directory, long_seconds):
             session.stress(session.some_stressors(STRESSORS), LONG_STRESS_SECONDS)
         session.stop()
     finally:
+        watchdog.cancel()
         session.end()

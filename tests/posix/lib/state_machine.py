@@ -24,8 +24,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from .actors import Actor
 from .model import ALICE, BOB, KIB, MIB, STAFF, file, folder, symlink
 from .runner import TICK_SECONDS, remove_tree
-from .syscalls import (FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE, FALLOC_ZERO_RANGE, RENAME_EXCHANGE, RENAME_NOREPLACE, UTIME_NOW,
-                       UTIME_OMIT)
+from .syscalls import (FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE, FALLOC_ZERO_RANGE, RENAME_EXCHANGE,
+                       RENAME_NOREPLACE, UTIME_NOW, UTIME_OMIT)
 from .whole_calls import WholeCalls
 
 WHO = ("root", "alice", "bob")
@@ -44,9 +44,9 @@ name = st.sampled_from(["user.a", "user.b"])
 
 class World:
     """Two mounts and an ext4 directory, and for each a process of each user. Make it before there are mounts."""
-
     def __init__(self):
-        self._actors = {(place, user): Actor(user, WholeCalls) for place in ("near", "far", "ext4") for user in WHO}
+        self._actors = {(place, user): Actor(user, WholeCalls)
+                        for place in ("near", "far", "ext4") for user in WHO}
         self._bases, self._numbers = {}, itertools.count(1)
 
     def at(self, weft, ext4):
@@ -75,9 +75,16 @@ class World:
     def populate(self, place):
         """What the calls find: without it they would mostly find nothing."""
         things = [
-            folder("d", 0o777), folder("d/e", 0o755, ALICE), folder("x", 0o1777), folder("x/y", 0o2777, ALICE, STAFF),
-            file("a", 0o644, data=b"a" * 10), file("b", 0o4777, BOB, data=b"b" * 20_000), symlink("c", "d"),
-            file("d/a", 0o666, ALICE, STAFF, data=b"d" * (MIB + 5)), file("x/a", 0o600, BOB, data=b"x" * 5000)]
+            folder("d", 0o777),
+            folder("d/e", 0o755, ALICE),
+            folder("x", 0o1777),
+            folder("x/y", 0o2777, ALICE, STAFF),
+            file("a", 0o644, data=b"a" * 10),
+            file("b", 0o4777, BOB, data=b"b" * 20_000),
+            symlink("c", "d"),
+            file("d/a", 0o666, ALICE, STAFF, data=b"d" * (MIB + 5)),
+            file("x/a", 0o600, BOB, data=b"x" * 5000)
+        ]
         root = self._actors[place, "root"]
         root.ask("make", things)
         root.ask("link", "d/a", "d/b")
@@ -108,7 +115,6 @@ def _shown(result):
 
 def machine_of(world):
     """The state machine's class, for Hypothesis."""
-
     class Machine(RuleBasedStateMachine):
         @initialize()
         def start(self):
@@ -132,15 +138,18 @@ def machine_of(world):
                 seen, our_times = world.tree(place)
                 assert seen == expected, f"after {operation}, {place}: {difference(seen, expected)}"
                 changed = self.changed("near", our_times), self.changed("ext4", times)
-                assert changed[0] == changed[1], f"after {operation}, {place}: times changed {changed[0]}, on ext4 {changed[1]}"
+                assert changed[0] == changed[
+                    1], f"after {operation}, {place}: times changed {changed[0]}, on ext4 {changed[1]}"
             self.times = {"near": our_times, "ext4": times}
 
         def changed(self, place, times):
             """Which of mtime and ctime are not as after the last call, of what was there then and still is."""
             before = self.times[place]
             same = [at for at in before.keys() & times.keys() if before[at][0] == times[at][0]]
-            return {at: tuple(old != new for old, new in zip(before[at][1:], times[at][1:]))
-                    for at in same if before[at] != times[at]}
+            return {
+                at: tuple(old != new for old, new in zip(before[at][1:], times[at][1:]))
+                for at in same if before[at] != times[at]
+            }
 
         @rule(at=side, user=who, path=path, mode=mode)
         def create(self, at, user, path, mode):
@@ -182,7 +191,11 @@ def machine_of(world):
         def mkfifo(self, at, user, path, mode):
             self.do(at, user, "mkfifo", path, mode)
 
-        @rule(at=side, user=who, old=path, new=path, flags=st.sampled_from([0, 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE]))
+        @rule(at=side,
+              user=who,
+              old=path,
+              new=path,
+              flags=st.sampled_from([0, 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE]))
         def rename(self, at, user, old, new, flags):
             self.do(at, user, "renameat2", old, new, flags)
 
@@ -210,16 +223,33 @@ def machine_of(world):
         def truncate(self, at, user, path, size):
             self.do(at, user, "truncate", path, size)
 
-        @rule(at=side, user=who, path=path, offset=size, length=size, mode=st.sampled_from(
-            [0, FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, FALLOC_ZERO_RANGE, FALLOC_ZERO_RANGE | FALLOC_KEEP_SIZE]))
+        @rule(at=side,
+              user=who,
+              path=path,
+              offset=size,
+              length=size,
+              mode=st.sampled_from([
+                  0, FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, FALLOC_ZERO_RANGE,
+                  FALLOC_ZERO_RANGE | FALLOC_KEEP_SIZE
+              ]))
         def fallocate(self, at, user, path, offset, length, mode):
             self.do(at, user, "allocate_in", path, mode, offset, length)
 
-        @rule(at=side, user=who, source=path, destination=path, count=size, read_at=size, write_at=size)
+        @rule(at=side,
+              user=who,
+              source=path,
+              destination=path,
+              count=size,
+              read_at=size,
+              write_at=size)
         def copy_range(self, at, user, source, destination, count, read_at, write_at):
             self.do(at, user, "copy_between", source, destination, count, read_at, write_at)
 
-        @rule(at=side, user=who, path=path, name=name, value=st.sampled_from([b"", b"1", b"v" * 300]))
+        @rule(at=side,
+              user=who,
+              path=path,
+              name=name,
+              value=st.sampled_from([b"", b"1", b"v" * 300]))
         def setxattr(self, at, user, path, name, value):
             self.do(at, user, "setxattr", path, name, value)
 
@@ -240,15 +270,19 @@ def machine_of(world):
 
 def run(world, seed_number, examples, shrink, steps=25):
     """What is wrong, with the calls that show it; None where all agrees. Shrinking them may take minutes."""
-    phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
+    phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate, )
     machine = seed(seed_number)(machine_of(world))
     output = io.StringIO()
     try:
         with contextlib.redirect_stdout(output):
-            run_state_machine_as_test(machine, settings=settings(
-                max_examples=examples, stateful_step_count=steps, deadline=None, database=None,
-                phases=phases, report_multiple_bugs=False,
-                suppress_health_check=list(HealthCheck)))
+            run_state_machine_as_test(machine,
+                                      settings=settings(max_examples=examples,
+                                                        stateful_step_count=steps,
+                                                        deadline=None,
+                                                        database=None,
+                                                        phases=phases,
+                                                        report_multiple_bugs=False,
+                                                        suppress_health_check=list(HealthCheck)))
     except Exception as error:  # an assertion, or what Hypothesis makes of several
         notes = "\n".join(getattr(error, "__notes__", ()))
         return f"state machine, seed {seed_number}: {error}\n{output.getvalue()[-4000:]}{notes}"

@@ -7,7 +7,6 @@ from . import actors, syscalls
 
 class WholeCalls(actors.Helper):
     """A FIFO is opened, too, and never waited for: O_NONBLOCK, which means nothing to a file."""
-
     def make_file(self, path, mode, flags):
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NONBLOCK | flags, mode))
 
@@ -15,7 +14,8 @@ class WholeCalls(actors.Helper):
         return self._with(path, os.O_WRONLY, lambda fd: os.pwrite(fd, data, offset))
 
     def append(self, path, data):
-        return self._with(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, lambda fd: os.write(fd, data))
+        return self._with(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT,
+                          lambda fd: os.write(fd, data))
 
     def truncate_open(self, path, size):
         return self._with(path, os.O_WRONLY, lambda fd: os.ftruncate(fd, size))
@@ -25,8 +25,10 @@ class WholeCalls(actors.Helper):
 
     def copy_between(self, source, target, count, read_at, write_at):
         def copy(input_fd):
-            return self._with(target, os.O_WRONLY, lambda output_fd: os.copy_file_range(
-                input_fd, output_fd, count, read_at, write_at))
+            return self._with(
+                target, os.O_WRONLY,
+                lambda output_fd: os.copy_file_range(input_fd, output_fd, count, read_at, write_at))
+
         return self._with(source, os.O_RDONLY, copy)
 
     @staticmethod
@@ -50,7 +52,10 @@ class WholeCalls(actors.Helper):
     def _seen(path):
         status = os.lstat(path)
         kind = stat.S_IFMT(status.st_mode)
-        seen = {"mode": f"{status.st_mode:o}", "nlink": status.st_nlink, "uid": status.st_uid, "gid": status.st_gid}
+        seen = {
+            "mode": f"{status.st_mode:o}", "nlink": status.st_nlink, "uid": status.st_uid, "gid":
+            status.st_gid
+        }
         if kind != stat.S_IFDIR:  # whose size is the file system's own affair
             seen["size"] = status.st_size
         if kind == stat.S_IFLNK:
