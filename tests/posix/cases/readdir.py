@@ -45,6 +45,10 @@ def cases():
     yield Case("reading twice from the start sees what is new",
                [folder("d"), file("d/a")],
                root.rewound("d", "d/b").gives((["a"], ["a", "b"])))
+    for count in (0, 1, 50, 3000):
+        yield Case(f"telldir and seekdir with {count} names", [folder("d")],
+                   root.make_many("d", count),
+                   root.seeks_to_each("d").gives(count + 2))
     yield Case("dot and dot-dot", [folder("d")], root.dots("d").gives([".", ".."]))
     yield Case("the right to read is needed",
                [folder("d", 0o711, ALICE), file("d/f")],

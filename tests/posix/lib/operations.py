@@ -5,6 +5,8 @@ A result is a value that can be compared: no descriptor, no time. Errors are OSE
 import fcntl
 import mmap
 import os
+import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -73,6 +75,38 @@ class Operations(AttributeOperations):
 
     def pwrite(self, data, offset, fd="fd"):
         return os.pwrite(self._files[fd], data, offset)
+
+    def pwritev2(self, data, offset, flags, fd="fd"):
+        return os.pwritev(self._files[fd], [data], offset, flags)
+
+    def limited(self, limit, operation, *arguments):
+        """The call, with files limited to `limit` bytes (RLIMIT_FSIZE) and the signal for it ignored."""
+        before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+        try:
+            return getattr(self, operation)(*arguments)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            signal.signal(signal.SIGXFSZ, before)
+
+    def make_program(self, path):
+        """A copy of sleep(1)."""
+        shutil.copyfile("/bin/sleep", path)
+        os.chmod(path, 0o755)
+
+    def while_running(self, program, operation, *arguments):
+        """The call, while a process runs the program."""
+        running = subprocess.Popen([f"./{program}", "60"])
+        try:
+            return getattr(self, operation)(*arguments)
+        finally:
+            running.kill()
+            running.wait()
+
+    def bad_address(self, call):
+        """A call whose path is at an address that nobody may read."""
+        syscalls.with_bad_address(call)
 
     def read(self, size, fd="fd"):
         return os.read(self._files[fd], size)
@@ -223,6 +257,10 @@ class Operations(AttributeOperations):
         """What getdents gives besides the names that os.listdir does, which leaves them out."""
         done = subprocess.run(["ls", "-fa", path], check=True, stdout=subprocess.PIPE, text=True)
         return sorted(name for name in done.stdout.split() if name in (".", ".."))
+
+    def seeks_to_each(self, path):
+        """Whether seekdir to the place that telldir gave before each entry leads to that entry again."""
+        return syscalls.seekdir_finds(path)
 
     def listdir_fd(self, fd="fd"):
         return sorted(os.listdir(self._files[fd]))

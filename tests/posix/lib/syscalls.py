@@ -13,6 +13,12 @@ _libc.mmap.argtypes = [
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 _libc.msync.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
+_libc.opendir.restype = ctypes.c_void_p
+_libc.readdir.restype = ctypes.c_void_p
+_libc.readdir.argtypes = _libc.telldir.argtypes = _libc.closedir.argtypes = [ctypes.c_void_p]
+_libc.telldir.restype = ctypes.c_long
+_libc.seekdir.argtypes = [ctypes.c_void_p, ctypes.c_long]
+
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR = 0x100, 0x200
 AT_SYMLINK_FOLLOW, AT_EMPTY_PATH, AT_EACCESS = 0x400, 0x1000, 0x200
@@ -126,3 +132,35 @@ def readlink(path, size):
 def open_raw(path, flags, mode):
     """open(2) without the O_CLOEXEC that os.open adds."""
     return checked(_libc.open(path_bytes(path), flags, mode))
+
+
+def with_bad_address(call):
+    """`call`: the name of one whose only or first argument is a path, and all others may be 0."""
+    checked(getattr(_libc, call)(ctypes.c_void_p(1), 0, 0, 0))
+
+
+# Of struct dirent: the name follows inode, position, length and type.
+_NAME_AT = 19
+
+
+def seekdir_finds(path):
+    """Reads a directory, and then each entry again, last first, from where telldir said it is."""
+    stream = _libc.opendir(path_bytes(path))
+    if not stream:
+        checked(-1)
+    try:
+        places = []
+        while True:
+            at = _libc.telldir(stream)
+            entry = _libc.readdir(stream)
+            if not entry:
+                break
+            places.append((at, ctypes.string_at(entry + _NAME_AT)))
+        for at, name in reversed(places):
+            _libc.seekdir(stream, at)
+            entry = _libc.readdir(stream)
+            if not entry or ctypes.string_at(entry + _NAME_AT) != name:
+                return f"{name} is not where it was"
+        return len(places)
+    finally:
+        _libc.closedir(stream)
