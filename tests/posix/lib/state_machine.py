@@ -119,6 +119,7 @@ def machine_of(world):
         @initialize()
         def start(self):
             self.directory = world.fresh()
+            self.values = 0
             for place in ("near", "ext4"):
                 world.populate(place)
             self.times = {place: world.tree(place)[1] for place in ("near", "ext4")}
@@ -249,9 +250,11 @@ def machine_of(world):
               user=who,
               path=path,
               name=name,
-              value=st.sampled_from([b"", b"1", b"v" * 300]))
-        def setxattr(self, at, user, path, name, value):
-            self.do(at, user, "setxattr", path, name, value)
+              length=st.sampled_from([0, 10, 300]))
+        def setxattr(self, at, user, path, name, length):
+            # Never the same value again: ext4 alone then leaves ctime as it is.
+            self.values += 1
+            self.do(at, user, "setxattr", path, name, b"v" * length + b"%d" % self.values)
 
         @rule(at=side, user=who, path=path, name=name)
         def removexattr(self, at, user, path, name):
