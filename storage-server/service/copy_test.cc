@@ -48,7 +48,7 @@ class Node {
     server_ = std::move(*wire::Server::Start(std::move(options), handler_.get()));
   }
 
-  [[nodiscard]] const std::string& address() const { return server_->address(); }
+  [[nodiscard]] std::string address() const { return server_->address(); }
   ChunkStore& store() { return *store_; }
   void Update(std::shared_ptr<const ClusterMap> map) {
     view_.Update(std::move(map));
