@@ -42,6 +42,7 @@ absl::Status SettleSize(Core& core, InodeRecord inode) {
       std::min(attr->used_bytes() + (end - attr->size_bytes()), MostUsedByChunks(end)));
   attr->set_size_bytes(end);
   Change change(core);
+  change.IgnoreQuotaLimits();  // it was written within what its client was told is left
   attr->set_mtime_ns(change.now_ns());
   change.PutChanged(&inode);
   return change.Commit();

@@ -51,6 +51,7 @@ absl::StatusOr<proto::CommitWriteReply> CommitWrite(Core& core,
   attr->set_used_bytes(
       std::min(attr->used_bytes() + request.used_bytes_added(), MostUsedByChunks(size)));
   if (request.mtime_ns() != 0) attr->set_mtime_ns(request.mtime_ns());
+  transaction.IgnoreQuotaLimits();  // see metadata.proto
   transaction.PutChanged(&inode);
   proto::CommitWriteReply reply;
   *reply.mutable_attr() = std::move(*attr);
