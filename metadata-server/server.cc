@@ -15,6 +15,9 @@ namespace weft::metadata {
 namespace {
 
 constexpr std::chrono::milliseconds kUpkeepInterval{500};
+// Walks leave the store to others for so long after so many names.
+constexpr std::chrono::milliseconds kWalkInterval{50};
+constexpr size_t kWalkNames = 2'000;
 
 }  // namespace
 
@@ -139,6 +142,10 @@ void Server::StartUpkeep() {
     const absl::Status status = namespace_->Tick();
     if (!status.ok()) spdlog::debug("upkeep of the namespace: {}", MessageOf(status));
   });
+  quota_walks_ = std::make_unique<Periodic>(kWalkInterval, [this] {
+    const absl::StatusOr<bool> more = namespace_->WalkQuotas(kWalkNames);
+    if (!more.ok()) spdlog::debug("walks of quotas: {}", MessageOf(more.status()));
+  });
 }
 
 void Server::Watch() {
@@ -161,6 +168,7 @@ void Server::Stop() {
   // From here on nothing waits long for storage-servers, so that the rest can be waited for.
   if (reclaim_wake_ != 0) membership_->publisher().Unsubscribe(reclaim_wake_);
   if (reclaimer_ != nullptr) reclaimer_->Stop();
+  quota_walks_.reset();
   namespace_upkeep_.reset();
   session_upkeep_.reset();
   watch_.reset();

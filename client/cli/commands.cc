@@ -11,6 +11,7 @@ void AddAllCommands(CommandTree& tree) {
   AddDfCommand(tree);
   AddInfoCommand(tree);
   AddLayoutCommands(tree);
+  AddQuotaCommands(tree);
   AddBenchCommand(tree);
   AddCompletionCommands(tree);
 }

@@ -13,6 +13,7 @@ void AddMountCommand(CommandTree& tree);
 void AddUnmountCommand(CommandTree& tree);
 void AddInfoCommand(CommandTree& tree);
 void AddLayoutCommands(CommandTree& tree);
+void AddQuotaCommands(CommandTree& tree);
 void AddBenchCommand(CommandTree& tree);
 void AddCompletionCommands(CommandTree& tree);
 

@@ -222,8 +222,8 @@ absl::StatusOr<proto::SyncReply> MetadataClient::Sync() {
   return Ask<proto::SyncReply>(proto::SYNC, proto::SyncRequest());
 }
 
-absl::StatusOr<proto::StatFsReply> MetadataClient::StatFs() {
-  return Ask<proto::StatFsReply>(proto::STAT_FS, proto::StatFsRequest());
+absl::StatusOr<proto::StatFsReply> MetadataClient::StatFs(InodeId inode) {
+  return Ask<proto::StatFsReply>(proto::STAT_FS, OfInode<proto::StatFsRequest>(inode));
 }
 absl::StatusOr<proto::GetXattrReply> MetadataClient::GetXattr(
     const proto::GetXattrRequest& request) {
@@ -249,6 +249,21 @@ absl::StatusOr<proto::SetLayoutReply> MetadataClient::SetLayout(Caller caller,
 }
 absl::StatusOr<proto::GetPathReply> MetadataClient::GetPath(InodeId inode) {
   return Ask<proto::GetPathReply>(proto::GET_PATH, OfInode<proto::GetPathRequest>(inode));
+}
+absl::StatusOr<proto::GetQuotaReply> MetadataClient::GetQuota(InodeId inode) {
+  return Ask<proto::GetQuotaReply>(proto::GET_QUOTA, OfInode<proto::GetQuotaRequest>(inode));
+}
+absl::StatusOr<proto::SetQuotaReply> MetadataClient::SetQuota(Caller caller,
+                                                              proto::SetQuotaRequest request) {
+  return Change<proto::SetQuotaReply>(proto::SET_QUOTA, caller, std::move(request));
+}
+absl::StatusOr<proto::RemoveQuotaReply> MetadataClient::RemoveQuota(
+    Caller caller, proto::RemoveQuotaRequest request) {
+  return Change<proto::RemoveQuotaReply>(proto::REMOVE_QUOTA, caller, std::move(request));
+}
+absl::StatusOr<proto::ListQuotasReply> MetadataClient::ListQuotas(
+    const proto::ListQuotasRequest& request) {
+  return Ask<proto::ListQuotasReply>(proto::LIST_QUOTAS, request);
 }
 
 }  // namespace weft::client

@@ -71,7 +71,7 @@ class MetadataClient {
   Or<proto::CommitWriteReply> CommitWrite(proto::CommitWriteRequest request);
   Or<proto::SyncReply> Sync();
 
-  Or<proto::StatFsReply> StatFs();
+  Or<proto::StatFsReply> StatFs(InodeId inode);
   Or<proto::GetXattrReply> GetXattr(const proto::GetXattrRequest& request);
   Or<proto::SetXattrReply> SetXattr(Caller caller, proto::SetXattrRequest request);
   Or<proto::ListXattrReply> ListXattr(InodeId inode);
@@ -79,6 +79,10 @@ class MetadataClient {
   Or<proto::GetLayoutReply> GetLayout(InodeId inode);
   Or<proto::SetLayoutReply> SetLayout(Caller caller, proto::SetLayoutRequest request);
   Or<proto::GetPathReply> GetPath(InodeId inode);
+  Or<proto::GetQuotaReply> GetQuota(InodeId inode);
+  Or<proto::SetQuotaReply> SetQuota(Caller caller, proto::SetQuotaRequest request);
+  Or<proto::RemoveQuotaReply> RemoveQuota(Caller caller, proto::RemoveQuotaRequest request);
+  Or<proto::ListQuotasReply> ListQuotas(const proto::ListQuotasRequest& request);
 
  private:
   // The session that mutations belong to, and its sequence numbers.

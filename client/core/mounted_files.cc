@@ -21,6 +21,7 @@ absl::StatusOr<Opened> MountedVfs::Create(Caller caller, InodeId parent, std::st
   WEFT_ASSIGN_OR_RETURN(const auto reply, metadata_.Create(caller, std::move(request), &bytes));
   const auto file = files_.Get(InodeId(reply.attr().inode_id()));
   file->CountOpen(flags.write);
+  file->HearQuota(reply);
   const bool others = file->Adopt(reply.attr(), File::Origin::kServer, bytes);
   if (reply.created()) file->SetNew();
   if (!reply.created() && flags.truncate) {
@@ -50,6 +51,7 @@ absl::StatusOr<Opened> MountedVfs::Open(Caller caller, InodeId inode, OpenFlags 
   const auto open = [&]() -> absl::StatusOr<proto::Attr> {
     WEFT_ASSIGN_OR_RETURN(auto reply, metadata_.Open(caller, request, &bytes));
     file->CountOpen(flags.write);
+    file->HearQuota(reply);
     attr = reply.attr();
     return attr;
   };

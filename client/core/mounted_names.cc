@@ -141,8 +141,6 @@ absl::StatusOr<DirPage> MountedVfs::ReadDir(InodeId directory, std::string_view 
   return page;
 }
 
-absl::StatusOr<proto::StatFsReply> MountedVfs::StatFs() { return metadata_.StatFs(); }
-
 absl::StatusOr<std::string> MountedVfs::GetXattr(InodeId inode, std::string_view name) {
   // The kernel asks for this one before each write(2): for an open file that has no attributes at
   // all, a round trip would make small writes several times slower.

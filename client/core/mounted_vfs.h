@@ -70,7 +70,7 @@ class MountedVfs final : public Vfs {
   absl::Status Fallocate(HandleId handle, int mode, uint64_t offset_bytes,
                          uint64_t length_bytes) override;
 
-  absl::StatusOr<proto::StatFsReply> StatFs() override;
+  absl::StatusOr<proto::StatFsReply> StatFs(InodeId inode) override;
   absl::StatusOr<std::string> GetXattr(InodeId inode, std::string_view name) override;
   absl::Status SetXattr(Caller caller, InodeId inode, std::string_view name, std::string_view value,
                         bool create_only, bool replace_only) override;
@@ -80,6 +80,10 @@ class MountedVfs final : public Vfs {
   absl::StatusOr<proto::Layout> GetLayout(InodeId inode) override;
   absl::Status SetLayout(Caller caller, InodeId inode, const proto::Layout& layout) override;
   absl::StatusOr<std::string> GetPath(InodeId inode) override;
+  absl::StatusOr<std::vector<proto::Quota>> GetQuotas(InodeId inode) override;
+  absl::Status SetQuota(Caller caller, InodeId directory, const QuotaLimits& limits) override;
+  absl::Status RemoveQuota(Caller caller, InodeId directory) override;
+  absl::StatusOr<proto::ListQuotasReply> ListQuotas(InodeId directory, InodeId after) override;
   absl::StatusOr<std::vector<ChunkPlace>> Locate(InodeId inode, uint32_t first,
                                                  uint32_t count) override;
   void OnInvalidate(std::function<void(InodeId inode)> callback) override;

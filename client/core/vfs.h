@@ -84,6 +84,11 @@ struct DirPage {
   InodeId parent;
 };
 
+// Of a directory tree; what is absent stays as it is, 0 is no limit.
+struct QuotaLimits {
+  std::optional<uint64_t> bytes, inodes;
+};
+
 // Where one chunk lies, for `weft info`.
 struct ChunkPlace {
   uint32_t chunk = 0;
@@ -145,7 +150,8 @@ class Vfs {
   virtual absl::Status Fallocate(HandleId handle, int mode, uint64_t offset_bytes,
                                  uint64_t length_bytes) = 0;
 
-  virtual absl::StatusOr<proto::StatFsReply> StatFs() = 0;
+  // Of the file system, or what the quotas above an inode leave of it.
+  virtual absl::StatusOr<proto::StatFsReply> StatFs(InodeId inode) = 0;
   virtual absl::StatusOr<std::string> GetXattr(InodeId inode, std::string_view name) = 0;
   virtual absl::Status SetXattr(Caller caller, InodeId inode, std::string_view name,
                                 std::string_view value, bool create_only, bool replace_only) = 0;
@@ -155,6 +161,12 @@ class Vfs {
   virtual absl::StatusOr<proto::Layout> GetLayout(InodeId inode) = 0;
   virtual absl::Status SetLayout(Caller caller, InodeId inode, const proto::Layout& layout) = 0;
   virtual absl::StatusOr<std::string> GetPath(InodeId inode) = 0;
+
+  // See proto/metadata.proto. Only root may change quotas (EPERM).
+  virtual absl::StatusOr<std::vector<proto::Quota>> GetQuotas(InodeId inode) = 0;
+  virtual absl::Status SetQuota(Caller caller, InodeId directory, const QuotaLimits& limits) = 0;
+  virtual absl::Status RemoveQuota(Caller caller, InodeId directory) = 0;
+  virtual absl::StatusOr<proto::ListQuotasReply> ListQuotas(InodeId directory, InodeId after) = 0;
   // Where chunks [first, first + count) of a file lie, at most to its end.
   virtual absl::StatusOr<std::vector<ChunkPlace>> Locate(InodeId inode, uint32_t first,
                                                          uint32_t count) = 0;

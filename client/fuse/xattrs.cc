@@ -69,11 +69,14 @@ void ListXattr(fuse_req_t request, fuse_ino_t inode, size_t size) {
 }
 
 void RemoveXattr(fuse_req_t request, fuse_ino_t inode, const char* name) {
-  if (IsUnsupported(name) || IsVirtualXattr(name)) {
+  if (IsUnsupported(name)) {
     fuse_reply_err(request, EOPNOTSUPP);
     return;
   }
-  ReplyStatus(request, AdapterOf(request).vfs.RemoveXattr(CallerOf(request), InodeId(inode), name));
+  client::Vfs& vfs = AdapterOf(request).vfs;
+  const client::Caller caller = CallerOf(request);
+  ReplyStatus(request, IsVirtualXattr(name) ? RemoveVirtualXattr(vfs, caller, InodeId(inode), name)
+                                            : vfs.RemoveXattr(caller, InodeId(inode), name));
 }
 
 }  // namespace

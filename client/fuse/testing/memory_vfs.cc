@@ -279,7 +279,7 @@ absl::Status MemoryVfs::Fallocate(HandleId handle, int mode, uint64_t offset_byt
   return absl::OkStatus();
 }
 
-absl::StatusOr<proto::StatFsReply> MemoryVfs::StatFs() {
+absl::StatusOr<proto::StatFsReply> MemoryVfs::StatFs(InodeId /*inode*/) {
   proto::StatFsReply reply;
   reply.set_capacity_bytes(uint64_t{1} << 40);
   reply.set_free_bytes(uint64_t{1} << 39);

@@ -55,7 +55,7 @@ class MemoryVfs final : public client::Vfs {
   absl::Status Fallocate(client::HandleId handle, int mode, uint64_t offset_bytes,
                          uint64_t length_bytes) override;
 
-  absl::StatusOr<proto::StatFsReply> StatFs() override;
+  absl::StatusOr<proto::StatFsReply> StatFs(InodeId inode) override;
   absl::StatusOr<std::string> GetXattr(InodeId inode, std::string_view name) override;
   absl::Status SetXattr(client::Caller caller, InodeId inode, std::string_view name,
                         std::string_view value, bool create_only, bool replace_only) override;
@@ -66,6 +66,11 @@ class MemoryVfs final : public client::Vfs {
   absl::Status SetLayout(client::Caller caller, InodeId inode,
                          const proto::Layout& layout) override;
   absl::StatusOr<std::string> GetPath(InodeId inode) override;
+  absl::StatusOr<std::vector<proto::Quota>> GetQuotas(InodeId inode) override;
+  absl::Status SetQuota(client::Caller caller, InodeId directory,
+                        const client::QuotaLimits& limits) override;
+  absl::Status RemoveQuota(client::Caller caller, InodeId directory) override;
+  absl::StatusOr<proto::ListQuotasReply> ListQuotas(InodeId directory, InodeId after) override;
   absl::StatusOr<std::vector<client::ChunkPlace>> Locate(InodeId inode, uint32_t first,
                                                          uint32_t count) override;
   void OnInvalidate(std::function<void(InodeId inode)> callback) override;
@@ -110,6 +115,7 @@ class MemoryVfs final : public client::Vfs {
   client::HandleId next_handle_ WEFT_GUARDED_BY(mutex_) = 1;
   int64_t now_ns_ WEFT_GUARDED_BY(mutex_) = 1'700'000'000'000'000'000;
   proto::Layout layout_ WEFT_GUARDED_BY(mutex_);
+  std::map<InodeId, proto::Quota> quotas_ WEFT_GUARDED_BY(mutex_);
 };
 
 }  // namespace weft::fuse
