@@ -53,17 +53,17 @@ absl::Status MoveOverBorder(Core& core, Change& change, const InodeRecord& from,
 
 absl::Status LinkOverBorder(const Core& core, Change& change, const InodeRecord& directory,
                             InodeRecord* inode) {
-  if (!core.quotas.has_walks()) {
-    return directory.quota_id() == inode->quota_id() ? absl::OkStatus() : CrossesBorder();
-  }
+  const bool is_same_now = directory.quota_id() == inode->quota_id();
+  if (!core.quotas.has_walks()) return is_same_now ? absl::OkStatus() : CrossesBorder();
   const absl::StatusOr<InodeId> above_inode = QuotaAbove(core, InodeId(inode->attr().parent_id()));
-  if (ErrnoOf(above_inode.status()) == ESTALE) return CrossesBorder();
+  // The directory of the last name that it was given may be gone, and others are not known.
+  if (ErrnoOf(above_inode.status()) == ESTALE) {
+    return is_same_now ? absl::OkStatus() : CrossesBorder();
+  }
   WEFT_RETURN_IF_ERROR(above_inode.status());
   WEFT_ASSIGN_OR_RETURN(const InodeId above, QuotaAbove(core, IdOf(directory)));
   if (above != *above_inode) return CrossesBorder();
-  if (directory.quota_id() != inode->quota_id()) {
-    change.MoveToQuota(inode, InodeId(directory.quota_id()));
-  }
+  if (!is_same_now) change.MoveToQuota(inode, InodeId(directory.quota_id()));
   return absl::OkStatus();
 }
 
