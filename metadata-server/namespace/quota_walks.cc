@@ -87,6 +87,7 @@ absl::StatusOr<bool> QuotaWalker::Advance(size_t max_names) {
     } else if (scan_at_) {
       WEFT_ASSIGN_OR_RETURN(const size_t inodes, ScanInodes(max_names - looked_at + 1));
       looked_at += inodes;
+      if (!walk_) return core_->quotas.has_walks();
     } else {
       WEFT_RETURN_IF_ERROR(Finish());
       if (!walk_) return core_->quotas.has_walks();

@@ -184,12 +184,14 @@ TEST_F(QuotaWalksTest, AnOuterQuotaIsRemovedFromAroundAnInnerOne) {
   EXPECT_EQ(quotas[1].used_inodes(), 36u);
 }
 
-TEST_F(QuotaWalksTest, SetAgainWhileItIsBeingRemoved) {
+TEST_F(QuotaWalksTest, CanBeSetAgainOnceItIsRemoved) {
   Populate(q_);
   ASSERT_EQ(SetQuota(ns_, q_, {.bytes = 1 << 30, .inodes = 34}), 0);
   FinishWalks(ns_);
   ASSERT_EQ(RemoveQuota(ns_, q_), 0);
   Walk(10);
+  EXPECT_EQ(SetQuota(ns_, q_, {.inodes = 40}), EBUSY);
+  FinishWalks(ns_, 3);
   ASSERT_EQ(SetQuota(ns_, q_, {.inodes = 40}), 0);
   EXPECT_EQ(State(q_), proto::QUOTA_COUNTING);
   FinishWalks(ns_, 3);

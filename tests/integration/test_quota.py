@@ -147,7 +147,8 @@ def test_set_on_a_tree_that_is_being_changed(shared, home):
         set_quota(shared, top, "--inodes", "1000000")
         wait_counted(shared, top)
         shared.weft("quota", "remove", top)
-        set_quota(shared, top, "--inodes", "1000000")
+        wait_for(lambda: quotas_below(shared, top) == [], "the quota is gone")
+    set_quota(shared, top, "--inodes", "1000000")
     stop.set()
     for thread in threads:
         thread.join()

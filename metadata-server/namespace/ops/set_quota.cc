@@ -29,16 +29,16 @@ absl::StatusOr<QuotaRecord> Changed(const Core& core, const proto::SetQuotaReque
   QuotaRecord record;
   if (before) {
     record = before->record;
+    // Inodes that still have its id may have been moved to where a new walk would not find them.
+    if (record.state() == QuotaRecord::REMOVING) {
+      return PosixError(EBUSY, "the directory's former quota is still being removed; try later");
+    }
   } else {
     if (core.quotas.size() >= kMaxQuotas) {
       return PosixError(ENOSPC, "there are " + std::to_string(kMaxQuotas) + " quotas already");
     }
     record.set_parent_id(directory.quota_id());
-  }
-  if (!before || record.state() == QuotaRecord::REMOVING) {
     record.set_state(QuotaRecord::COUNTING);
-    record.clear_limit_bytes();
-    record.clear_limit_inodes();
   }
   if (request.has_limit_bytes()) record.set_limit_bytes(request.limit_bytes());
   if (request.has_limit_inodes()) record.set_limit_inodes(request.limit_inodes());
@@ -56,10 +56,6 @@ absl::StatusOr<proto::SetQuotaReply> SetQuota(Core& core, const proto::SetQuotaR
   proto::SetQuotaReply reply;
   {
     QuotaTable::Alone alone(&core.quotas);
-    // Below which quota one that was being removed stood may be long ago.
-    if (InodeId(directory.quota_id()) != id) {
-      WEFT_RETURN_IF_ERROR(alone.MoveBelow(core.store, id, InodeId(directory.quota_id())));
-    }
     const std::optional<Quota> before = core.quotas.Get(id);
     WEFT_ASSIGN_OR_RETURN(const QuotaRecord record, Changed(core, request, directory, before));
     *reply.mutable_quota() =
