@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kUpkeepInterval{500};
 constexpr std::chrono::milliseconds kTellTimeout{1'000};
+// Walks leave the store to others for so long after so many names.
+constexpr std::chrono::milliseconds kWalkInterval{50};
+constexpr size_t kWalkNames = 2'000;
 
 }  // namespace
 
@@ -169,6 +172,10 @@ void Server::StartUpkeep() {
     const absl::Status status = namespace_->Tick();
     if (!status.ok()) spdlog::debug("upkeep of the namespace: {}", MessageOf(status));
   });
+  quota_walks_ = std::make_unique<Periodic>(kWalkInterval, [this] {
+    const absl::StatusOr<bool> more = namespace_->WalkQuotas(kWalkNames);
+    if (!more.ok()) spdlog::debug("walks of quotas: {}", MessageOf(more.status()));
+  });
 }
 
 void Server::Watch() {
@@ -191,6 +198,7 @@ void Server::Stop() {
   // From here on nothing waits long for storage-servers, so that the rest can be waited for.
   if (reclaim_wake_ != 0) membership_->publisher().Unsubscribe(reclaim_wake_);
   if (reclaimer_ != nullptr) reclaimer_->Stop();
+  quota_walks_.reset();
   namespace_upkeep_.reset();
   session_upkeep_.reset();
   watch_.reset();

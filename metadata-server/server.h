@@ -71,10 +71,11 @@ class Server {
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<wire::Server> wire_;
   std::unique_ptr<MapNotifier> map_notifier_;
-  // The last two may wait for storage-servers, for long, and so have threads of their own.
+  // The middle two may wait for storage-servers, for long, and so have threads of their own.
   std::unique_ptr<Periodic> watch_;
   std::unique_ptr<Periodic> session_upkeep_;
   std::unique_ptr<Periodic> namespace_upkeep_;
+  std::unique_ptr<Periodic> quota_walks_;
 
   MapPublisher::Subscription reclaim_wake_ = 0;
   bool has_reported_fault_ = false;  // of watch_'s thread only, as is the next

@@ -12,6 +12,7 @@ void AddAllCommands(CommandTree& tree) {
   AddInfoCommand(tree);
   AddLayoutCommands(tree);
   AddLocksCommand(tree);
+  AddQuotaCommands(tree);
   AddBenchCommand(tree);
   AddCompletionCommands(tree);
 }

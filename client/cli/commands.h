@@ -14,6 +14,7 @@ void AddUnmountCommand(CommandTree& tree);
 void AddInfoCommand(CommandTree& tree);
 void AddLayoutCommands(CommandTree& tree);
 void AddLocksCommand(CommandTree& tree);
+void AddQuotaCommands(CommandTree& tree);
 void AddBenchCommand(CommandTree& tree);
 void AddCompletionCommands(CommandTree& tree);
 

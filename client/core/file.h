@@ -38,6 +38,7 @@
 #include "client/core/inline_content.h"
 #include "client/core/kept_errors.h"
 #include "client/core/metadata_client.h"
+#include "client/core/quota_allowance.h"
 #include "client/core/read_ahead.h"
 #include "client/core/stream_detector.h"
 #include "client/core/vfs.h"
@@ -93,6 +94,12 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   void NoteRead(proto::AtimePolicy policy) WEFT_EXCLUDES(mutex_);
   // The access time that the server has to be told, once; 0: none.
   [[nodiscard]] int64_t TakeAtime() WEFT_EXCLUDES(mutex_);
+  // What a reply says of quotas.
+  template <typename Reply>
+  void HearQuota(const Reply& reply) {
+    quota_.Heard(reply.has_quota_left_bytes() ? std::optional(reply.quota_left_bytes())
+                                              : std::nullopt);
+  }
   // This mount has just created it: nobody wrote to it before.
   void SetNew() WEFT_EXCLUDES(mutex_);
   // After CountOpen for writing: other mounts write no chunks of this content while it is inline
@@ -197,6 +204,9 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   void NoteWriteLocked() WEFT_REQUIRES(mutex_);
 
   // -- file_write.cc
+  // EDQUOT: a quota does not leave so much.
+  absl::Status TakeQuota(uint64_t offset, uint64_t length, bool append)
+      WEFT_EXCLUDES(mutex_, turn_);
   enum class Way { kDone, kChunks, kMustMove };
   absl::StatusOr<Way> Prepare(uint64_t offset, std::span<const std::byte> data)
       WEFT_EXCLUDES(mutex_);
@@ -260,6 +270,7 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   KeptErrors errors_;
   WriteBuffer buffer_;
   ReadAhead read_ahead_;
+  QuotaAllowance quota_;
   Gate gate_;
   Mutex turn_;
   Mutex syncing_;

@@ -123,6 +123,8 @@ absl::Status File::WriteInlineParts(const std::vector<InlineContent::Part>& part
       if (written == inline_.version() + 1) inline_.SetVersion(written);
       NoteCommitLocked();
     }
+    HearQuota(reply);
+    quota_.Committed(part.bytes.size());
     Adopt(reply.attr(), Origin::kOurChange);
   }
   return absl::OkStatus();
@@ -186,6 +188,8 @@ absl::StatusOr<bool> File::CommitOnce() {
   }
   const auto reply = mount_->metadata->CommitWrite(std::move(request));
   if (!reply.ok()) return CommitRefused(reply.status(), state);
+  HearQuota(*reply);
+  if (state) quota_.Committed(state->used_bytes_added);
   Adopt(reply->attr(), Origin::kOurChange);
   MutexLock lock(&mutex_);
   if (state) buffer_.Committed(*state);

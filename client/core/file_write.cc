@@ -22,6 +22,7 @@ constexpr int kMaxFetches = 10;
 
 absl::Status File::Write(uint64_t offset, std::span<const std::byte> data, bool append) {
   if (data.empty()) return absl::OkStatus();
+  WEFT_RETURN_IF_ERROR(TakeQuota(offset, data.size(), append));
   bool alone = append;
   for (;;) {
     const Gate::Pass pass(&gate_, alone ? Gate::Mode::kAlone : Gate::Mode::kShared);
@@ -46,6 +47,21 @@ absl::Status File::Write(uint64_t offset, std::span<const std::byte> data, bool 
     Watch();
     return absl::OkStatus();
   }
+}
+
+absl::Status File::TakeQuota(uint64_t offset, uint64_t length, bool append) {
+  if (!quota_.is_limited()) return absl::OkStatus();
+  const proto::Attr known = server_attr();
+  const bool is_full = known.used_bytes() >= known.size_bytes();  // no holes to be filled
+  if (!append && is_full && offset + length <= known.size_bytes()) return absl::OkStatus();
+  if (quota_.Take(length)) return absl::OkStatus();
+  // What is written shall be known to the server, so that it can say what is left.
+  WEFT_RETURN_IF_ERROR(Flush());
+  WEFT_ASSIGN_OR_RETURN(const auto reply, mount_->metadata->GetAttr(inode_));
+  Adopt(reply.attr(), Origin::kServer);
+  HearQuota(reply);
+  if (quota_.TakeAfterCommit(length)) return absl::OkStatus();
+  return PosixError(EDQUOT, "a quota above the file is used up");
 }
 
 absl::StatusOr<File::Way> File::Prepare(uint64_t offset, std::span<const std::byte> data) {

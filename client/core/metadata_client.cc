@@ -301,8 +301,8 @@ absl::StatusOr<proto::ReleaseLocksReply> MetadataClient::ReleaseLocks(
   return Change<proto::ReleaseLocksReply>(proto::RELEASE_LOCKS, {}, std::move(request));
 }
 
-absl::StatusOr<proto::StatFsReply> MetadataClient::StatFs() {
-  return Ask<proto::StatFsReply>(proto::STAT_FS, proto::StatFsRequest());
+absl::StatusOr<proto::StatFsReply> MetadataClient::StatFs(InodeId inode) {
+  return Ask<proto::StatFsReply>(proto::STAT_FS, OfInode<proto::StatFsRequest>(inode));
 }
 absl::StatusOr<proto::GetXattrReply> MetadataClient::GetXattr(const Caller& caller,
                                                               proto::GetXattrRequest request) {
@@ -332,6 +332,21 @@ absl::StatusOr<proto::SetLayoutReply> MetadataClient::SetLayout(Caller caller,
 }
 absl::StatusOr<proto::GetPathReply> MetadataClient::GetPath(InodeId inode) {
   return Ask<proto::GetPathReply>(proto::GET_PATH, OfInode<proto::GetPathRequest>(inode));
+}
+absl::StatusOr<proto::GetQuotaReply> MetadataClient::GetQuota(InodeId inode) {
+  return Ask<proto::GetQuotaReply>(proto::GET_QUOTA, OfInode<proto::GetQuotaRequest>(inode));
+}
+absl::StatusOr<proto::SetQuotaReply> MetadataClient::SetQuota(Caller caller,
+                                                              proto::SetQuotaRequest request) {
+  return Change<proto::SetQuotaReply>(proto::SET_QUOTA, caller, std::move(request));
+}
+absl::StatusOr<proto::RemoveQuotaReply> MetadataClient::RemoveQuota(
+    Caller caller, proto::RemoveQuotaRequest request) {
+  return Change<proto::RemoveQuotaReply>(proto::REMOVE_QUOTA, caller, std::move(request));
+}
+absl::StatusOr<proto::ListQuotasReply> MetadataClient::ListQuotas(
+    const proto::ListQuotasRequest& request) {
+  return Ask<proto::ListQuotasReply>(proto::LIST_QUOTAS, request);
 }
 
 }  // namespace weft::client

@@ -82,7 +82,7 @@ class MetadataClient {
   Or<proto::CancelLockReply> CancelLock(proto::CancelLockRequest request);
   Or<proto::ReleaseLocksReply> ReleaseLocks(proto::ReleaseLocksRequest request);
 
-  Or<proto::StatFsReply> StatFs();
+  Or<proto::StatFsReply> StatFs(InodeId inode);
   Or<proto::GetXattrReply> GetXattr(const Caller& caller, proto::GetXattrRequest request);
   Or<proto::SetXattrReply> SetXattr(Caller caller, proto::SetXattrRequest request);
   Or<proto::ListXattrReply> ListXattr(const Caller& caller, InodeId inode);
@@ -90,6 +90,10 @@ class MetadataClient {
   Or<proto::GetLayoutReply> GetLayout(InodeId inode);
   Or<proto::SetLayoutReply> SetLayout(Caller caller, proto::SetLayoutRequest request);
   Or<proto::GetPathReply> GetPath(InodeId inode);
+  Or<proto::GetQuotaReply> GetQuota(InodeId inode);
+  Or<proto::SetQuotaReply> SetQuota(Caller caller, proto::SetQuotaRequest request);
+  Or<proto::RemoveQuotaReply> RemoveQuota(Caller caller, proto::RemoveQuotaRequest request);
+  Or<proto::ListQuotasReply> ListQuotas(const proto::ListQuotasRequest& request);
 
  private:
   // The session that mutations belong to, and its sequence numbers.

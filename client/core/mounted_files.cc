@@ -52,6 +52,7 @@ absl::StatusOr<Opened> MountedVfs::Create(Caller caller, InodeId parent, std::st
   const auto file = files_.Get(InodeId(reply.attr().inode_id()));
   file->CountOpen(flags.write);
   if (flags.write) file->SetOwnContent(OwnContent(reply));
+  file->HearQuota(reply);
   const bool others = file->Adopt(reply.attr(), File::Origin::kServer, bytes);
   if (reply.created()) file->SetNew();
   if (!reply.created() && flags.truncate) {
@@ -83,6 +84,7 @@ absl::StatusOr<Opened> MountedVfs::Open(Caller caller, InodeId inode, OpenFlags 
     WEFT_ASSIGN_OR_RETURN(auto reply, metadata_.Open(caller, request, &bytes));
     file->CountOpen(flags.write);
     if (flags.write) file->SetOwnContent(OwnContent(reply));
+    file->HearQuota(reply);
     attr = reply.attr();
     return attr;
   };

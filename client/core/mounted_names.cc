@@ -151,8 +151,6 @@ absl::StatusOr<DirPage> MountedVfs::ReadDir(Caller caller, InodeId directory,
   return page;
 }
 
-absl::StatusOr<proto::StatFsReply> MountedVfs::StatFs() { return metadata_.StatFs(); }
-
 bool MountedVfs::IsKnownPlain(InodeId inode) {
   const auto file = files_.Find(inode);
   const proto::Attr known = file == nullptr ? proto::Attr() : file->server_attr();

@@ -83,7 +83,7 @@ class MountedVfs final : public Vfs {
   void InterruptLock(uint64_t number) override;
   void CloseLocks(HandleId handle, uint64_t owner) override;
 
-  absl::StatusOr<proto::StatFsReply> StatFs() override;
+  absl::StatusOr<proto::StatFsReply> StatFs(InodeId inode) override;
   absl::StatusOr<std::string> GetXattr(Caller caller, InodeId inode,
                                        std::string_view name) override;
   absl::Status SetXattr(Caller caller, InodeId inode, std::string_view name, std::string_view value,
@@ -94,6 +94,10 @@ class MountedVfs final : public Vfs {
   absl::StatusOr<proto::Layout> GetLayout(InodeId inode) override;
   absl::Status SetLayout(Caller caller, InodeId inode, const proto::Layout& layout) override;
   absl::StatusOr<std::string> GetPath(InodeId inode) override;
+  absl::StatusOr<std::vector<proto::Quota>> GetQuotas(InodeId inode) override;
+  absl::Status SetQuota(Caller caller, InodeId directory, const QuotaLimits& limits) override;
+  absl::Status RemoveQuota(Caller caller, InodeId directory) override;
+  absl::StatusOr<proto::ListQuotasReply> ListQuotas(InodeId directory, InodeId after) override;
   absl::StatusOr<std::vector<ChunkPlace>> Locate(InodeId inode, uint32_t first,
                                                  uint32_t count) override;
   void OnInvalidate(std::function<void(InodeId inode)> callback) override;

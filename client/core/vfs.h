@@ -99,6 +99,11 @@ struct DirPage {
   InodeId parent;
 };
 
+// Of a directory tree; what is absent stays as it is, 0 is no limit.
+struct QuotaLimits {
+  std::optional<uint64_t> bytes, inodes;
+};
+
 // Where one chunk lies, for `weft info`.
 struct ChunkPlace {
   uint32_t chunk = 0;
@@ -192,7 +197,8 @@ class Vfs {
   // The owner has closed a descriptor of the file: all its fcntl locks there go.
   virtual void CloseLocks(HandleId handle, uint64_t owner) = 0;
 
-  virtual absl::StatusOr<proto::StatFsReply> StatFs() = 0;
+  // Of the file system, or what the quotas above an inode leave of it.
+  virtual absl::StatusOr<proto::StatFsReply> StatFs(InodeId inode) = 0;
   virtual absl::StatusOr<std::string> GetXattr(Caller caller, InodeId inode,
                                                std::string_view name) = 0;
   virtual absl::Status SetXattr(Caller caller, InodeId inode, std::string_view name,
@@ -203,6 +209,12 @@ class Vfs {
   virtual absl::StatusOr<proto::Layout> GetLayout(InodeId inode) = 0;
   virtual absl::Status SetLayout(Caller caller, InodeId inode, const proto::Layout& layout) = 0;
   virtual absl::StatusOr<std::string> GetPath(InodeId inode) = 0;
+
+  // See proto/metadata.proto. Only root may change quotas (EPERM).
+  virtual absl::StatusOr<std::vector<proto::Quota>> GetQuotas(InodeId inode) = 0;
+  virtual absl::Status SetQuota(Caller caller, InodeId directory, const QuotaLimits& limits) = 0;
+  virtual absl::Status RemoveQuota(Caller caller, InodeId directory) = 0;
+  virtual absl::StatusOr<proto::ListQuotasReply> ListQuotas(InodeId directory, InodeId after) = 0;
   // Where chunks [first, first + count) of a file lie, at most to its end.
   virtual absl::StatusOr<std::vector<ChunkPlace>> Locate(InodeId inode, uint32_t first,
                                                          uint32_t count) = 0;

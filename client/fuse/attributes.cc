@@ -51,8 +51,8 @@ void SetAttr(fuse_req_t request, fuse_ino_t inode, struct stat* wanted, int to_s
                               }));
 }
 
-void StatFs(fuse_req_t request, fuse_ino_t /*inode*/) {
-  const absl::StatusOr<proto::StatFsReply> figures = AdapterOf(request).vfs.StatFs();
+void StatFs(fuse_req_t request, fuse_ino_t inode) {
+  const absl::StatusOr<proto::StatFsReply> figures = AdapterOf(request).vfs.StatFs(InodeId(inode));
   if (!figures.ok()) return ReplyStatus(request, figures.status());
   struct statvfs stat = {};
   stat.f_bsize = kBlockBytes;

@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "client/fuse/quota_xattrs.h"
 #include "common/status.h"
 
 namespace weft::fuse {
@@ -159,11 +160,16 @@ absl::StatusOr<std::string> GetVirtualXattr(client::Vfs& vfs, InodeId inode, std
   if (name.starts_with(kChunksXattrPrefix)) {
     return GetChunks(vfs, inode, name.substr(sizeof(kChunksXattrPrefix) - 1));
   }
+  if (name == kQuotaXattr) return GetQuotaXattr(vfs, inode);
+  if (name.starts_with(kQuotasXattrPrefix)) {
+    return GetQuotasXattr(vfs, inode, name.substr(sizeof(kQuotasXattrPrefix) - 1));
+  }
   return PosixError(ENODATA, "no such attribute");
 }
 
 absl::Status SetVirtualXattr(client::Vfs& vfs, client::Caller caller, InodeId inode,
                              std::string_view name, std::string_view value) {
+  if (name == kQuotaXattr) return SetQuotaXattr(vfs, caller, inode, value);
   if (name != kLayoutXattr) return PosixError(EPERM, "this attribute cannot be set");
   const Json wanted = Json::parse(value, /*cb=*/nullptr, /*allow_exceptions=*/false);
   if (!wanted.is_object()) return PosixError(EINVAL, "a layout is a JSON object");
@@ -172,6 +178,12 @@ absl::Status SetVirtualXattr(client::Vfs& vfs, client::Caller caller, InodeId in
     WEFT_RETURN_IF_ERROR(ReadLayoutKey(key, item, &layout));
   }
   return vfs.SetLayout(caller, inode, layout);
+}
+
+absl::Status RemoveVirtualXattr(client::Vfs& vfs, client::Caller caller, InodeId inode,
+                                std::string_view name) {
+  if (name != kQuotaXattr) return PosixError(EPERM, "this attribute cannot be removed");
+  return vfs.RemoveQuota(caller, inode);
 }
 
 }  // namespace weft::fuse

@@ -5,6 +5,7 @@
 //                          can be set, also some of the keys only
 //   weft.info              inode, type, size, path, layout and, of a regular file, its content
 //   weft.chunks.FIRST.N    where the chunks [FIRST, FIRST + N) of a regular file lie
+//   weft.quota, weft.quotas.AFTER   see quota_xattrs.h
 //   weft.mount             of the mount: server, mount point, process, version
 //
 // Thread-safe: functions without state.
@@ -38,5 +39,9 @@ inline constexpr uint32_t kMaxChunksPerXattr = 256;
 // EPERM: it cannot be set. EINVAL with the reason: not JSON, an unknown key, no number.
 [[nodiscard]] absl::Status SetVirtualXattr(client::Vfs& vfs, client::Caller caller, InodeId inode,
                                            std::string_view name, std::string_view value);
+
+// EPERM: it cannot be removed. ENODATA: the inode has it not.
+[[nodiscard]] absl::Status RemoveVirtualXattr(client::Vfs& vfs, client::Caller caller,
+                                              InodeId inode, std::string_view name);
 
 }  // namespace weft::fuse

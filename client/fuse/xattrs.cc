@@ -81,12 +81,14 @@ void ListXattr(fuse_req_t request, fuse_ino_t inode, size_t size) {
 }
 
 void RemoveXattr(fuse_req_t request, fuse_ino_t inode, const char* name) {
-  if (IsUnsupported(name) || IsVirtualXattr(name)) {
+  if (IsUnsupported(name)) {
     fuse_reply_err(request, EOPNOTSUPP);
     return;
   }
+  client::Vfs& vfs = AdapterOf(request).vfs;
   ReplyStatus(request, AsCaller(request, [&](const client::Caller& caller) {
-                return AdapterOf(request).vfs.RemoveXattr(caller, InodeId(inode), name);
+                return IsVirtualXattr(name) ? RemoveVirtualXattr(vfs, caller, InodeId(inode), name)
+                                            : vfs.RemoveXattr(caller, InodeId(inode), name);
               }));
 }
 

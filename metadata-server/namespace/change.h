@@ -32,6 +32,13 @@ class Change {
   void PutNew(const InodeRecord& inode);
   // Where only its access time was changed: ctime and counter stay.
   void PutAccessed(const InodeRecord& inode) { PutInode(inode); }
+  // Puts the inode's row with nothing changed that stat(2) shows.
+  void PutUnchanged(InodeRecord* inode) { PutInode(inode); }
+  // The inode counts in this quota from now on; none: in none. The caller puts its row.
+  void MoveToQuota(InodeRecord* inode, InodeId quota);
+  void PutQuota(InodeId id, const QuotaRecord& record);
+  // What the change adds is taken, also beyond limits.
+  void IgnoreQuotaLimits() { quota_limits_ = QuotaTable::Limits::kIgnore; }
   void PutDentry(InodeId directory, std::string_view name, const InodeRecord& inode);
   void DeleteDentry(InodeId directory, std::string_view name);
 
@@ -53,19 +60,25 @@ class Change {
   void PutCut(const InodeRecord& inode);
   void DeleteCut(InodeId inode);
 
+  // EDQUOT, naming the directory: a quota above a changed inode has not enough left.
   [[nodiscard]] absl::Status Commit();
 
  protected:
   Batch batch_;
 
  private:
-  void PutInode(const InodeRecord& inode);
+  // Every row of an inode goes through here, and so every change of what it uses.
+  void PutInode(InodeRecord* inode);
+  [[nodiscard]] absl::Status CommitCharged();
 
   const int64_t now_ns_;
   Core& core_;
   int64_t inode_delta_ = 0;
+  QuotaDeltas quota_deltas_;
+  QuotaTable::Limits quota_limits_ = QuotaTable::Limits::kEnforce;
   bool adds_reclaim_ = false;
-  // Of one inode at most.
+  // Of one inode at most each.
+  InodeId unnamed_directory_;
   InodeId put_cut_;
   InodeId deleted_cut_;
 };

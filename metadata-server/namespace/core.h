@@ -12,14 +12,16 @@
 #include "metadata-server/namespace/inode_locks.h"
 #include "metadata-server/namespace/namespace.h"
 #include "metadata-server/namespace/pending_cuts.h"
+#include "metadata-server/namespace/quota_table.h"
+#include "metadata-server/namespace/quota_walks.h"
 #include "metadata-server/sessions/kept_replies.h"
 #include "metadata-server/sessions/open_files.h"
 #include "metadata-server/store/kv_store.h"
 
 namespace weft::metadata {
 
-// Lock order: directory_moves, then inode locks; nothing else is held while one of them is waited
-// for.
+// Lock order: directory_moves, then inode locks, then QuotaTable::Alone; nothing else is held while
+// one of them is waited for.
 struct Core {
   // Constant.
   KvStore* store = nullptr;
@@ -35,6 +37,8 @@ struct Core {
   std::unique_ptr<KeptReplies> replies;
   PendingCuts cuts;
   OpenFiles opens;
+  QuotaTable quotas;
+  MovedDirectories moved_directories;
   InodeLocks
       locks;  // an inode's row, content rows, xattrs and names in it change under its lock only
 

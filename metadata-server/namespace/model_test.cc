@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/limits.h"
+#include "metadata-server/namespace/testing/quota_calls.h"
 #include "metadata-server/namespace/testing/seed.h"
 #include "metadata-server/namespace/testing/test_namespace.h"
 #include "metadata-server/store/testing/temporary_directory.h"
@@ -22,9 +23,11 @@ constexpr InodeId kNoSuchInode{4711'0000};
 
 class ModelRun {
  public:
-  // Root's requests: permissions have tests of their own.
+  // Root's requests: permissions have tests of their own. With a quota on the whole tree, whose
+  // usages must always be the sums.
   ModelRun(TestNamespace& ns, uint64_t seed) : ns_(ns), random_(seed) {
     ns_.caller = CallerOf(0, {0});
+    EXPECT_EQ(SetQuota(ns_, kRootInode, {}), 0);
   }
 
   void Step() {

@@ -14,6 +14,8 @@
 #include "metadata-server/namespace/mutate.h"
 #include "metadata-server/namespace/new_inode.h"
 #include "metadata-server/namespace/ops/ops.h"
+#include "metadata-server/namespace/quota_space.h"
+#include "metadata-server/namespace/quota_walks.h"
 #include "metadata-server/namespace/replay.h"
 #include "metadata-server/namespace/report_opens.h"
 #include "metadata-server/namespace/rows.h"
@@ -72,12 +74,13 @@ class NamespaceImpl final : public Namespace {
                           IdAllocator::Load(core_.store, kContentIdsKey, 1, kContentIdEnd));
     WEFT_ASSIGN_OR_RETURN(core_.replies, KeptReplies::Load(core_.store));
     WEFT_RETURN_IF_ERROR(core_.cuts.Load(*core_.store));
+    WEFT_RETURN_IF_ERROR(core_.quotas.Load(*core_.store));
     WEFT_ASSIGN_OR_RETURN(core_.inode_count, InodeCounter::Load(core_.store));
     return absl::OkStatus();
   }
 
   absl::StatusOr<proto::GetAttrReply> GetAttr(const proto::GetAttrRequest& request) override {
-    return Stamped(ops::GetAttr(core_, request));
+    return Stamped(WithQuotaLeft(ops::GetAttr(core_, request)));
   }
   absl::StatusOr<proto::ReadLinkReply> ReadLink(const proto::ReadLinkRequest& request) override {
     return ops::ReadLink(core_, request);
@@ -97,6 +100,14 @@ class NamespaceImpl final : public Namespace {
   absl::StatusOr<proto::GetPathReply> GetPath(const proto::GetPathRequest& request) override {
     return ops::GetPath(core_, request);
   }
+  absl::StatusOr<proto::GetQuotaReply> GetQuota(const proto::GetQuotaRequest& request) override {
+    return ops::GetQuota(core_, request);
+  }
+  absl::StatusOr<proto::ListQuotasReply> ListQuotas(
+      const proto::ListQuotasRequest& request) override {
+    return ops::ListQuotas(core_, request);
+  }
+  QuotaSpace SpaceOf(InodeId inode) override { return metadata::SpaceOf(core_, inode); }
   absl::StatusOr<proto::LookupReply> Lookup(const proto::LookupRequest& request,
                                             std::string* payload) override {
     return Stamped(ops::Lookup(core_, request, payload));
@@ -129,7 +140,8 @@ class NamespaceImpl final : public Namespace {
   }
   absl::StatusOr<proto::CommitWriteReply> CommitWrite(
       const proto::CommitWriteRequest& request) override {
-    return Run<proto::CommitWriteReply>(proto::COMMIT_WRITE, request, ops::CommitWrite);
+    return WithQuotaLeft(
+        Run<proto::CommitWriteReply>(proto::COMMIT_WRITE, request, ops::CommitWrite));
   }
   absl::StatusOr<proto::SetXattrReply> SetXattr(const proto::SetXattrRequest& request) override {
     return Run<proto::SetXattrReply>(proto::SET_XATTR, request, ops::SetXattr);
@@ -141,6 +153,13 @@ class NamespaceImpl final : public Namespace {
   absl::StatusOr<proto::SetLayoutReply> SetLayout(const proto::SetLayoutRequest& request) override {
     return Run<proto::SetLayoutReply>(proto::SET_LAYOUT, request, ops::SetLayout);
   }
+  absl::StatusOr<proto::SetQuotaReply> SetQuota(const proto::SetQuotaRequest& request) override {
+    return Run<proto::SetQuotaReply>(proto::SET_QUOTA, request, ops::SetQuota);
+  }
+  absl::StatusOr<proto::RemoveQuotaReply> RemoveQuota(
+      const proto::RemoveQuotaRequest& request) override {
+    return Run<proto::RemoveQuotaReply>(proto::REMOVE_QUOTA, request, ops::RemoveQuota);
+  }
 
   absl::StatusOr<proto::SetAttrReply> SetAttr(const proto::SetAttrRequest& request) override {
     return Stamped(Mutate<proto::SetAttrReply>(
@@ -151,20 +170,20 @@ class NamespaceImpl final : public Namespace {
 
   absl::StatusOr<proto::WriteInlineReply> WriteInline(const proto::WriteInlineRequest& request,
                                                       std::string_view data) override {
-    return Run<proto::WriteInlineReply>(
+    return WithQuotaLeft(Run<proto::WriteInlineReply>(
         proto::WRITE_INLINE, request,
         [data](Core& core, const proto::WriteInlineRequest& write, Transaction& transaction) {
           return ops::WriteInline(core, write, data, transaction);
-        });
+        }));
   }
 
   absl::StatusOr<proto::CreateReply> Create(const proto::CreateRequest& request,
                                             std::string* payload) override {
-    return RunOpen<proto::CreateReply>(proto::CREATE, request, ops::Create, payload);
+    return WithQuotaLeft(RunOpen<proto::CreateReply>(proto::CREATE, request, ops::Create, payload));
   }
   absl::StatusOr<proto::OpenReply> Open(const proto::OpenRequest& request,
                                         std::string* payload) override {
-    return RunOpen<proto::OpenReply>(proto::OPEN, request, ops::Open, payload);
+    return WithQuotaLeft(RunOpen<proto::OpenReply>(proto::OPEN, request, ops::Open, payload));
   }
 
   std::vector<InodeId> ReportOpens(const proto::KeepAliveRequest& report) override {
@@ -176,11 +195,23 @@ class NamespaceImpl final : public Namespace {
     return absl::OkStatus();
   }
   absl::Status Tick() override { return metadata::Tick(core_); }
+  absl::StatusOr<bool> WalkQuotas(size_t max_names) override {
+    return quota_walker_.Step(max_names);
+  }
 
   uint32_t OpenFileCount(SessionId session) const override { return core_.opens.CountOf(session); }
   uint64_t InodeCount() const override { return core_.inode_count->count(); }
 
  private:
+  // As it is now: a kept reply does not know it.
+  template <typename Reply>
+  absl::StatusOr<Reply> WithQuotaLeft(absl::StatusOr<Reply> reply) {
+    if (!reply.ok() || core_.quotas.empty()) return reply;
+    const QuotaSpace space = metadata::SpaceOf(core_, InodeId(reply->attr().inode_id()));
+    if (space.bytes) reply->set_quota_left_bytes(space.bytes->left);
+    return reply;
+  }
+
   // A mutation whose kept reply is the answer to a repetition.
   template <typename Reply, typename Request, typename Op>
   absl::StatusOr<Reply> Run(proto::MetadataMethod method, const Request& request, Op op) {
@@ -210,6 +241,7 @@ class NamespaceImpl final : public Namespace {
 
   Core core_;
   std::optional<Era> era_;  // constant once loaded
+  QuotaWalker quota_walker_{&core_};
 };
 
 }  // namespace

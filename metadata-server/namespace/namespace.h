@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,16 @@ class ContentService {
   virtual void WakeReclaim() = 0;
   // The group set of the pool that new content goes to: the newest. Does not block.
   [[nodiscard]] virtual GroupSet SetForNewContent(PoolId pool) = 0;
+};
+
+// Of bytes and of inodes; nothing where no quota limits them.
+struct QuotaSpace {
+  struct Figures {
+    uint64_t used = 0;  // in the nearest quota that limits them
+    uint64_t left = 0;  // in that one of all quotas above that has least left
+  };
+  std::optional<Figures> bytes;
+  std::optional<Figures> inodes;
 };
 
 class Namespace {
@@ -124,6 +135,14 @@ class Namespace {
   virtual absl::StatusOr<proto::SetLayoutReply> SetLayout(
       const proto::SetLayoutRequest& request) = 0;
   virtual absl::StatusOr<proto::GetPathReply> GetPath(const proto::GetPathRequest& request) = 0;
+  virtual absl::StatusOr<proto::GetQuotaReply> GetQuota(const proto::GetQuotaRequest& request) = 0;
+  virtual absl::StatusOr<proto::SetQuotaReply> SetQuota(const proto::SetQuotaRequest& request) = 0;
+  virtual absl::StatusOr<proto::RemoveQuotaReply> RemoveQuota(
+      const proto::RemoveQuotaRequest& request) = 0;
+  virtual absl::StatusOr<proto::ListQuotasReply> ListQuotas(
+      const proto::ListQuotasRequest& request) = 0;
+  // What the quotas above an inode say of space; nothing where it has none, or is gone.
+  [[nodiscard]] virtual QuotaSpace SpaceOf(InodeId inode) = 0;
 
   // ---- For sessions/ ----
   // A session says what it has open. Returns those that are gone. May be repeated: the first report
@@ -137,6 +156,9 @@ class Namespace {
   // Call now and then: once the grace after the start is over, orphans that nobody reported open
   // are reclaimed, and unfinished cuts are finished.
   virtual absl::Status Tick() = 0;
+  // Call now and then, from one thread: goes on giving inodes their quota, for some `max_names`
+  // names. False: there is nothing to do now.
+  virtual absl::StatusOr<bool> WalkQuotas(size_t max_names) = 0;
 
   [[nodiscard]] virtual uint32_t OpenFileCount(SessionId session) const = 0;
   [[nodiscard]] virtual uint64_t InodeCount() const = 0;

@@ -65,6 +65,7 @@ absl::StatusOr<InodeRecord> NewInode(Core& core, const Transaction& transaction,
   attr->set_ctime_ns(transaction.now_ns());
   attr->set_btime_ns(transaction.now_ns());
   attr->set_change(1);
+  inode.set_quota_id(directory.quota_id());
   if (mode.type == proto::REGULAR) {
     WEFT_ASSIGN_OR_RETURN(*attr->mutable_content(), NewContent(core, directory.layout()));
   }

@@ -37,6 +37,7 @@ absl::Status SettleSize(Core& core, InodeRecord inode) {
   attr->set_used_bytes(used);
   attr->set_size_bytes(size);
   Change change(core);
+  change.IgnoreQuotaLimits();  // it was written within what its client was told is left
   if (has_grown) attr->set_mtime_ns(change.now_ns());
   change.PutChanged(&inode);
   return change.Commit();

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <concepts>
 #include <utility>
 
@@ -68,6 +69,18 @@ auto InSession(SessionTable* sessions, const Request& request, const Operation& 
     return operation();
   } else {
     return operation();
+  }
+}
+
+// What quotas leave, in place of the whole file system; never more than that has.
+void Narrow(const QuotaSpace& quotas, proto::StatFsReply* reply) {
+  if (quotas.bytes) {
+    reply->set_free_bytes(std::min(reply->free_bytes(), quotas.bytes->left));
+    reply->set_capacity_bytes(quotas.bytes->used + reply->free_bytes());
+  }
+  if (quotas.inodes) {
+    reply->set_inodes_free(std::min(reply->inodes_free(), quotas.inodes->left));
+    reply->set_inodes_used(quotas.inodes->used);
   }
 }
 
@@ -233,6 +246,22 @@ absl::Status MetadataHandler::DispatchContent(const wire::Request& request,
     case proto::REMOVE_XATTR:
       return Forward(&Namespace::RemoveXattr, request, responder);
     default:
+      return DispatchQuotas(request, responder);
+  }
+}
+
+absl::Status MetadataHandler::DispatchQuotas(const wire::Request& request,
+                                             wire::Responder& responder) {
+  switch (request.method) {
+    case proto::GET_QUOTA:
+      return Forward(&Namespace::GetQuota, request, responder);
+    case proto::SET_QUOTA:
+      return Forward(&Namespace::SetQuota, request, responder);
+    case proto::REMOVE_QUOTA:
+      return Forward(&Namespace::RemoveQuota, request, responder);
+    case proto::LIST_QUOTAS:
+      return Forward(&Namespace::ListQuotas, request, responder);
+    default:
       return PosixError(EOPNOTSUPP,
                         "a metadata-server has no method " + std::to_string(request.method));
   }
@@ -331,6 +360,7 @@ absl::Status MetadataHandler::StatFs(const wire::Request& request, wire::Respond
   // The namespace has no limit of its own: a file needs a block at the most.
   reply.set_inodes_used(names_->InodeCount());
   reply.set_inodes_free(reply.free_bytes() / kBlockBytes);
+  Narrow(names_->SpaceOf(InodeId(message.inode_id())), &reply);
   responder.Ok(reply);
   return absl::OkStatus();
 }

@@ -41,6 +41,7 @@ class MetadataHandler final : public wire::Handler {
   absl::Status Dispatch(const wire::Request& request, wire::Responder& responder);
   absl::Status DispatchNames(const wire::Request& request, wire::Responder& responder);
   absl::Status DispatchContent(const wire::Request& request, wire::Responder& responder);
+  absl::Status DispatchQuotas(const wire::Request& request, wire::Responder& responder);
 
   absl::Status OpenSession(const wire::Request& request, wire::Responder& responder);
   absl::Status KeepAlive(const wire::Request& request, wire::Responder& responder);

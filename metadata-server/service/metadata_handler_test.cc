@@ -244,6 +244,27 @@ TEST_F(MetadataHandlerTest, SpaceIsThatOfAddedTargets) {
   EXPECT_EQ(space->free_bytes(), uint64_t{1} << 29);
   EXPECT_EQ(space->inodes_used(), 1u);
   EXPECT_GT(space->inodes_free(), 0u);
+
+  // Of a directory with a quota it is what that leaves.
+  proto::OpenSessionRequest client;
+  client.set_client_uuid(NewUuid());
+  const auto session = Call<proto::OpenSessionReply>(proto::OPEN_SESSION, client);
+  ASSERT_TRUE(session.ok()) << session.status();
+  proto::SetQuotaRequest quota;
+  quota.mutable_mutation()->set_session_id(session->session_id());
+  quota.mutable_mutation()->set_sequence(1);
+  quota.set_inode_id(kRootInode.value());
+  quota.set_limit_bytes(1 << 20);
+  quota.set_limit_inodes(10);
+  ASSERT_TRUE(Call<proto::SetQuotaReply>(proto::SET_QUOTA, quota).ok());
+  proto::StatFsRequest of_root;
+  of_root.set_inode_id(kRootInode.value());
+  const auto left = Call<proto::StatFsReply>(proto::STAT_FS, of_root);
+  ASSERT_TRUE(left.ok()) << left.status();
+  EXPECT_EQ(left->capacity_bytes(), uint64_t{1} << 20);
+  EXPECT_EQ(left->free_bytes(), (uint64_t{1} << 20) - 4096);
+  EXPECT_EQ(left->inodes_used(), 1u);
+  EXPECT_EQ(left->inodes_free(), 9u);
 }
 
 TEST_F(MetadataHandlerTest, SyncTellsTheDurabilityId) {

@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,8 +36,13 @@ enum class Family : uint8_t {
   kSession,   // session id → SessionRecord
   kReply,     // session id, sequence → kept reply
   kCluster,   // nodes, targets, pools, map epoch
+  kQuota,     // inode id of the directory → QuotaRecord
+  kQuotaUse,  // the same → counters: bytes, inodes
 };
-inline constexpr size_t kFamilyCount = 11;
+inline constexpr size_t kFamilyCount = 13;
+
+// Rows of this family are counters, and are changed by Batch::Add and Delete only.
+[[nodiscard]] constexpr bool HasCounters(Family family) { return family == Family::kQuotaUse; }
 
 // Changes that happen together or not at all, in order. Not thread-safe.
 class Batch {
@@ -47,12 +53,16 @@ class Batch {
   void Delete(Family family, std::string_view key) {
     changes_.push_back({family, std::string(key), std::nullopt});
   }
+  // Adds to the counters of a row (counters.h); those that it does not have are 0. Sums do not
+  // depend on the order of commits. HasCounters(family).
+  void Add(Family family, std::string_view key, std::span<const int64_t> addends);
   [[nodiscard]] bool empty() const { return changes_.empty(); }
 
   struct Change {
     Family family;
     std::string key;
     std::optional<std::string> value;  // none: delete
+    bool is_addition = false;          // `value` is added to the row's counters
   };
   [[nodiscard]] const std::vector<Change>& changes() const { return changes_; }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/status.h"
+#include "metadata-server/store/counters.h"
 #include "metadata-server/store/testing/temporary_directory.h"
 
 namespace weft::metadata {
@@ -50,6 +51,17 @@ class KvStoreTest : public testing::TestWithParam<Kind> {
         });
     EXPECT_TRUE(status.ok()) << status;
     return rows;
+  }
+
+  void Add(std::string_view key, const std::vector<int64_t>& addends) {
+    Batch batch;
+    batch.Add(Family::kQuotaUse, key, addends);
+    ASSERT_TRUE(store_->Commit(batch).ok());
+  }
+  std::pair<int64_t, int64_t> Counters(std::string_view key) {
+    const auto row = store_->Get(Family::kQuotaUse, key);
+    EXPECT_TRUE(row.ok()) << row.status();
+    return {ReadCounter(*row, 0), ReadCounter(*row, 1)};
   }
 
   const TemporaryDirectory directory_;
@@ -99,9 +111,11 @@ TEST_P(KvStoreTest, AnEmptyBatchIsFine) { EXPECT_TRUE(store_->Commit(Batch()).ok
 
 TEST_P(KvStoreTest, EveryFamilyKeepsItsOwn) {
   for (size_t i = 0; i < kFamilyCount; ++i) {
+    if (HasCounters(static_cast<Family>(i))) continue;
     Put(static_cast<Family>(i), "key", std::to_string(i));
   }
   for (size_t i = 0; i < kFamilyCount; ++i) {
+    if (HasCounters(static_cast<Family>(i))) continue;
     EXPECT_EQ(Scan(static_cast<Family>(i), ""), (Rows{{"key", std::to_string(i)}}));
   }
 }
@@ -162,6 +176,40 @@ TEST_P(KvStoreTest, AScanSeesOneMoment) {
       });
   EXPECT_TRUE(status.ok());
   EXPECT_EQ(visited, 10);
+}
+
+TEST_P(KvStoreTest, AddsToCounters) {
+  Add("a", {5, -3});
+  Add("a", {INT64_C(-1) << 40, 1});
+  Add("b", {1});
+  Add("b", {1, 7});
+  EXPECT_EQ(Counters("a"), std::make_pair(5 - (INT64_C(1) << 40), INT64_C(-2)));
+  EXPECT_EQ(Counters("b"), std::make_pair(INT64_C(2), INT64_C(7)));
+  EXPECT_EQ(Scan(Family::kQuotaUse, "").size(), 2u);
+}
+
+TEST_P(KvStoreTest, DeletedCountersStartAtZero) {
+  Add("a", {5, 5});
+  Batch batch;
+  batch.Add(Family::kQuotaUse, "a", std::vector<int64_t>{1, 1});
+  batch.Delete(Family::kQuotaUse, "a");
+  batch.Add(Family::kQuotaUse, "a", std::vector<int64_t>{2, 3});
+  ASSERT_TRUE(store_->Commit(batch).ok());
+  EXPECT_EQ(Counters("a"), std::make_pair(INT64_C(2), INT64_C(3)));
+}
+
+TEST_P(KvStoreTest, AdditionsOfManyThreadsAllCount) {
+  constexpr int kThreads = 8;
+  constexpr int kCommits = 50;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([this] {
+      for (int i = 0; i < kCommits; ++i) Add("hot", {3, -1});
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(Counters("hot"),
+            std::make_pair(INT64_C(3) * kThreads * kCommits, INT64_C(-1) * kThreads * kCommits));
 }
 
 TEST_P(KvStoreTest, ManyThreadsCommitAndSync) {

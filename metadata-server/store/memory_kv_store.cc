@@ -8,6 +8,7 @@
 #include "common/mutex.h"
 #include "common/status.h"
 #include "common/uuid.h"
+#include "metadata-server/store/counters.h"
 #include "metadata-server/store/kv_store.h"
 
 namespace weft::metadata {
@@ -36,7 +37,10 @@ class MemoryKvStore final : public KvStore {
     MutexLock lock(&mutex_);
     for (const Batch::Change& change : batch.changes()) {
       Rows& rows = families_[static_cast<size_t>(change.family)];
-      if (change.value) {
+      if (change.is_addition) {
+        std::string& counters = rows[change.key];
+        counters = SumOfCounters(counters, *change.value);
+      } else if (change.value) {
         rows.insert_or_assign(change.key, *change.value);
       } else {
         rows.erase(change.key);

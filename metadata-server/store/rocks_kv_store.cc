@@ -31,6 +31,14 @@ absl::Status Translate(const rocksdb::Status& status) {
   return PosixError(EIO, status.ToString());
 }
 
+rocksdb::Status AddChange(const Batch::Change& change, rocksdb::ColumnFamilyHandle* family,
+                          rocksdb::WriteBatch* batch) {
+  const rocksdb::Slice key = SliceOf(change.key);
+  if (!change.value) return batch->Delete(family, key);
+  const rocksdb::Slice value = SliceOf(*change.value);
+  return change.is_addition ? batch->Merge(family, key, value) : batch->Put(family, key, value);
+}
+
 // The smallest key that is greater than all keys with this prefix; empty where there is none.
 std::string EndOfPrefix(std::string_view prefix) {
   std::string end(prefix);
@@ -120,9 +128,7 @@ class RocksKvStore final : public KvStore {
     rocksdb::WriteBatch changes;
     for (const Batch::Change& change : batch.changes()) {
       rocksdb::ColumnFamilyHandle* const family = database_->family(change.family);
-      const rocksdb::Status status =
-          change.value ? changes.Put(family, SliceOf(change.key), SliceOf(*change.value))
-                       : changes.Delete(family, SliceOf(change.key));
+      const rocksdb::Status status = AddChange(change, family, &changes);
       if (!status.ok()) return Translate(status);
     }
     rocksdb::WriteOptions options;
@@ -224,6 +230,11 @@ absl::StatusOr<std::unique_ptr<KvStore>> OpenRocksKvStore(RocksKvOptions options
   const bool fresh = !directory.identity().ready;
   if (fresh) {
     WEFT_RETURN_IF_ERROR(directory.Write(StoreIdentity{}));
+  } else if (directory.identity().format < kStoreFormatVersion) {
+    // An older program must not use the database once it has the new families.
+    StoreIdentity identity = directory.identity();
+    identity.format = kStoreFormatVersion;
+    WEFT_RETURN_IF_ERROR(directory.Write(std::move(identity)));
   }
   auto database = Database::Open(directory.database_path(), fresh, options.block_cache_bytes);
   if (!database.ok()) return ExplainOpen(options.directory, database.status());

@@ -1,16 +1,22 @@
 // What only a store on disk has: reopening, refusing a directory, faults, the durability id.
 #include <gtest/gtest.h>
+#include <rocksdb/db.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "common/status.h"
+#include "metadata-server/store/counters.h"
 #include "metadata-server/store/kv_store.h"
+#include "metadata-server/store/rocks_options.h"
 #include "metadata-server/store/testing/temporary_directory.h"
 
 namespace weft::metadata {
@@ -72,6 +78,45 @@ class RocksKvStoreTest : public testing::Test {
   const TemporaryDirectory directory_;
   const std::string path_ = directory_.path() + "/a/store";
 };
+
+// Makes it what the first release would have left.
+void MakeFormat1(const std::string& path) {
+  const auto families = RocksFamilies(size_t{1} << 20);
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
+  ASSERT_TRUE(
+      rocksdb::DB::Open(RocksDbOptions(false), path + "/db", families, &handles, &opened).ok());
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  for (rocksdb::ColumnFamilyHandle* const handle : handles) {
+    if (handle->GetName().starts_with("quota")) ASSERT_TRUE(db->DropColumnFamily(handle).ok());
+    ASSERT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
+  }
+  std::ifstream in(path + "/STORE");
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  const size_t at = text.find("\"format\":2");
+  ASSERT_NE(at, text.npos) << text;
+  text.replace(at, 10, "\"format\":1");
+  std::ofstream(path + "/STORE") << text;
+}
+
+TEST_F(RocksKvStoreTest, AStoreOfFormat1GetsTheNewFamilies) {
+  const std::string durability_id = MakeStore();
+  ASSERT_NO_FATAL_FAILURE(MakeFormat1(path_));
+  for (int i = 0; i < 2; ++i) {
+    auto store = Open();
+    ASSERT_TRUE(store.ok()) << store.status();
+    EXPECT_EQ(*(*store)->Get(Family::kInode, "key"), "value");
+    EXPECT_EQ((*store)->durability_id(), durability_id) << "nothing was lost";
+    Batch batch;
+    batch.Put(Family::kQuota, "key", "value");
+    batch.Add(Family::kQuotaUse, "key", std::vector<int64_t>{1});
+    ASSERT_TRUE((*store)->Commit(batch).ok());
+    EXPECT_EQ(ReadCounter(*(*store)->Get(Family::kQuotaUse, "key"), 0), i + 1);
+  }
+  std::ifstream in(path_ + "/STORE");
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_NE(text.find("\"format\":2"), text.npos) << "an older program refuses it now";
+}
 
 TEST_F(RocksKvStoreTest, KeepsWhatWasCommitted) {
   MakeStore();
@@ -216,8 +261,8 @@ TEST_F(RocksKvStoreTest, TakesAStoreThatDiedWhileItWasMade) {
 
 TEST_F(RocksKvStoreTest, RefusesANewerFormat) {
   MakeStore();
-  WriteFile("STORE", R"({"kind": "weftfs-metadata-store", "format": 2, "shape": "unknown"})");
-  ExpectRefused(EPROTONOSUPPORT, "format 2");
+  WriteFile("STORE", R"({"kind": "weftfs-metadata-store", "format": 3, "shape": "unknown"})");
+  ExpectRefused(EPROTONOSUPPORT, "format 3");
   WriteFile("STORE", R"({"kind": "weftfs-metadata-store", "format": 4294967297})");
   ExpectRefused(EPROTONOSUPPORT, "format 4294967297");
 }

@@ -2,12 +2,14 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/merge_operator.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
 #include <array>
 #include <memory>
 
+#include "metadata-server/store/counters.h"
 #include "metadata-server/store/kv_store.h"
 
 namespace weft::metadata {
@@ -15,8 +17,8 @@ namespace {
 
 // Names on disk, in the order of Family. A name once released is never used for something else.
 constexpr std::array<const char*, kFamilyCount> kFamilyNames = {
-    "meta",    "inode",    "dentry",  "inline", "xattr",  "orphan",
-    "reclaim", "truncate", "session", "reply",  "cluster"};
+    "meta",     "inode",   "dentry", "inline",  "xattr", "orphan",   "reclaim",
+    "truncate", "session", "reply",  "cluster", "quota", "quota_use"};
 
 // Memory: all memtables together, besides the block cache. The log that a start must replay is
 // bounded too.
@@ -35,6 +37,24 @@ constexpr uint64_t kBlobFileBytes = uint64_t{64} << 20;
 constexpr size_t kDeletionWindow = 4096;
 constexpr size_t kDeletionTrigger = 2048;
 
+class AddCounters final : public rocksdb::AssociativeMergeOperator {
+ public:
+  bool Merge(const rocksdb::Slice& /*key*/, const rocksdb::Slice* existing,
+             const rocksdb::Slice& addends, std::string* sum,
+             rocksdb::Logger* /*log*/) const override {
+    *sum = SumOfCounters(existing == nullptr ? std::string_view() : ViewOf(*existing),
+                         ViewOf(addends));
+    return true;
+  }
+  // Kept in the database: it never changes.
+  const char* Name() const override { return "weft.add_counters"; }
+
+ private:
+  static std::string_view ViewOf(const rocksdb::Slice& slice) {
+    return {slice.data(), slice.size()};
+  }
+};
+
 rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>& cache,
                                            Family family) {
   rocksdb::BlockBasedTableOptions table;
@@ -51,6 +71,7 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>
   options.level_compaction_dynamic_level_bytes = true;
   options.table_properties_collector_factories.push_back(
       rocksdb::NewCompactOnDeletionCollectorFactory(kDeletionWindow, kDeletionTrigger));
+  if (HasCounters(family)) options.merge_operator = std::make_shared<AddCounters>();
   if (family == Family::kInline) {
     options.enable_blob_files = true;
     options.min_blob_size = kMinBlobBytes;
@@ -67,7 +88,7 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>
 rocksdb::DBOptions RocksDbOptions(bool create) {
   rocksdb::DBOptions options;
   options.create_if_missing = create;
-  options.create_missing_column_families = create;
+  options.create_missing_column_families = true;  // those of newer formats
   // After power loss: all batches up to some point, in order.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.max_bgerror_resume_count = 0;  // a failed write is reported, not retried

@@ -305,7 +305,7 @@ absl::StatusOr<uint64_t> MemoryVfs::CopyRange(HandleId from, uint64_t from_offse
   return bytes.size();
 }
 
-absl::StatusOr<proto::StatFsReply> MemoryVfs::StatFs() {
+absl::StatusOr<proto::StatFsReply> MemoryVfs::StatFs(InodeId /*inode*/) {
   proto::StatFsReply reply;
   reply.set_capacity_bytes(uint64_t{1} << 40);
   reply.set_free_bytes(uint64_t{1} << 39);

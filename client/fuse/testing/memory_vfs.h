@@ -70,7 +70,7 @@ class MemoryVfs final : public client::Vfs {
   void InterruptLock(uint64_t number) override;
   void CloseLocks(client::HandleId handle, uint64_t owner) override;
 
-  absl::StatusOr<proto::StatFsReply> StatFs() override;
+  absl::StatusOr<proto::StatFsReply> StatFs(InodeId inode) override;
   absl::StatusOr<std::string> GetXattr(client::Caller caller, InodeId inode,
                                        std::string_view name) override;
   absl::Status SetXattr(client::Caller caller, InodeId inode, std::string_view name,
@@ -82,6 +82,11 @@ class MemoryVfs final : public client::Vfs {
   absl::Status SetLayout(client::Caller caller, InodeId inode,
                          const proto::Layout& layout) override;
   absl::StatusOr<std::string> GetPath(InodeId inode) override;
+  absl::StatusOr<std::vector<proto::Quota>> GetQuotas(InodeId inode) override;
+  absl::Status SetQuota(client::Caller caller, InodeId directory,
+                        const client::QuotaLimits& limits) override;
+  absl::Status RemoveQuota(client::Caller caller, InodeId directory) override;
+  absl::StatusOr<proto::ListQuotasReply> ListQuotas(InodeId directory, InodeId after) override;
   absl::StatusOr<std::vector<client::ChunkPlace>> Locate(InodeId inode, uint32_t first,
                                                          uint32_t count) override;
   void OnInvalidate(std::function<void(InodeId inode)> callback) override;
@@ -142,6 +147,7 @@ class MemoryVfs final : public client::Vfs {
   client::HandleId next_handle_ WEFT_GUARDED_BY(mutex_) = 1;
   int64_t now_ns_ WEFT_GUARDED_BY(mutex_) = 1'700'000'000'000'000'000;
   proto::Layout layout_ WEFT_GUARDED_BY(mutex_);
+  std::map<InodeId, proto::Quota> quotas_ WEFT_GUARDED_BY(mutex_);
   std::vector<Lock> locks_ WEFT_GUARDED_BY(mutex_);
   std::map<uint64_t, Wait> waits_ WEFT_GUARDED_BY(mutex_);
   uint64_t last_wait_ WEFT_GUARDED_BY(mutex_) = 0;

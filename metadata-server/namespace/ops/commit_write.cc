@@ -54,6 +54,7 @@ absl::StatusOr<proto::CommitWriteReply> CommitWrite(Core& core,
   attr->set_used_bytes(
       std::min(used - std::min(used, request.used_bytes_freed()), MostUsedByChunks(size)));
   if (request.mtime_ns() != 0) attr->set_mtime_ns(request.mtime_ns());
+  transaction.IgnoreQuotaLimits();  // see metadata.proto
   transaction.PutChanged(&inode);
   proto::CommitWriteReply reply;
   *reply.mutable_attr() = std::move(*attr);

@@ -6,6 +6,7 @@
 #include "metadata-server/namespace/access.h"
 #include "metadata-server/namespace/names.h"
 #include "metadata-server/namespace/ops/ops.h"
+#include "metadata-server/namespace/quota_borders.h"
 #include "metadata-server/namespace/rows.h"
 
 namespace weft::metadata::ops {
@@ -28,6 +29,7 @@ absl::StatusOr<proto::LinkReply> Link(Core& core, const proto::LinkRequest& requ
   proto::Attr* const attr = inode.mutable_attr();
   if (attr->nlink() == 0) return PosixError(ENOENT, "the file has no name any more");
   if (attr->nlink() >= kMaxLinks) return PosixError(EMLINK, "the file has too many names");
+  WEFT_RETURN_IF_ERROR(LinkOverBorder(core, transaction, directory, &inode));
   attr->set_nlink(attr->nlink() + 1);
   AddName(transaction, &directory, request.new_name(), &inode);
   transaction.PutChanged(&inode);

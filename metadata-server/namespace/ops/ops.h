@@ -25,6 +25,9 @@ absl::StatusOr<proto::GetXattrReply> GetXattr(Core& core, const proto::GetXattrR
 absl::StatusOr<proto::ListXattrReply> ListXattr(Core& core, const proto::ListXattrRequest& request);
 absl::StatusOr<proto::GetLayoutReply> GetLayout(Core& core, const proto::GetLayoutRequest& request);
 absl::StatusOr<proto::GetPathReply> GetPath(Core& core, const proto::GetPathRequest& request);
+absl::StatusOr<proto::GetQuotaReply> GetQuota(Core& core, const proto::GetQuotaRequest& request);
+absl::StatusOr<proto::ListQuotasReply> ListQuotas(Core& core,
+                                                  const proto::ListQuotasRequest& request);
 
 absl::StatusOr<proto::SetAttrReply> SetAttr(Core& core, const proto::SetAttrRequest& request,
                                             Transaction& transaction);
@@ -60,5 +63,10 @@ absl::StatusOr<proto::RemoveXattrReply> RemoveXattr(Core& core,
                                                     Transaction& transaction);
 absl::StatusOr<proto::SetLayoutReply> SetLayout(Core& core, const proto::SetLayoutRequest& request,
                                                 Transaction& transaction);
+absl::StatusOr<proto::SetQuotaReply> SetQuota(Core& core, const proto::SetQuotaRequest& request,
+                                              Transaction& transaction);
+absl::StatusOr<proto::RemoveQuotaReply> RemoveQuota(Core& core,
+                                                    const proto::RemoveQuotaRequest& request,
+                                                    Transaction& transaction);
 
 }  // namespace weft::metadata::ops

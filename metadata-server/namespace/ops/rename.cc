@@ -7,6 +7,7 @@
 #include "metadata-server/namespace/access.h"
 #include "metadata-server/namespace/names.h"
 #include "metadata-server/namespace/ops/ops.h"
+#include "metadata-server/namespace/quota_borders.h"
 #include "metadata-server/namespace/rows.h"
 
 namespace weft::metadata::ops {
@@ -106,6 +107,15 @@ absl::Status CheckReplace(const InodeRecord& moved, const InodeRecord& target) {
   return absl::OkStatus();
 }
 
+absl::Status CrossBorders(Core& core, const proto::RenameRequest& request, Transaction& transaction,
+                          Renaming* renaming) {
+  const InodeRecord& from = renaming->from_directory;
+  const InodeRecord& to = *renaming->to();
+  WEFT_RETURN_IF_ERROR(MoveOverBorder(core, transaction, from, to, &renaming->moved));
+  if (!request.exchange()) return absl::OkStatus();
+  return MoveOverBorder(core, transaction, to, from, &*renaming->target);
+}
+
 absl::Status Apply(const proto::RenameRequest& request, Transaction& transaction,
                    Renaming* renaming) {
   InodeRecord* const from = &renaming->from_directory;
@@ -154,6 +164,7 @@ absl::StatusOr<proto::RenameReply> RenameLocked(Core& core, const proto::RenameR
   if (target && !request.exchange()) {
     WEFT_RETURN_IF_ERROR(CheckReplace(renaming.moved, *renaming.target));
   }
+  WEFT_RETURN_IF_ERROR(CrossBorders(core, request, transaction, &renaming));
   WEFT_RETURN_IF_ERROR(Apply(request, transaction, &renaming));
   *reply.mutable_moved() = std::move(*renaming.moved.mutable_attr());
   if (target) *reply.mutable_replaced() = std::move(*renaming.target->mutable_attr());

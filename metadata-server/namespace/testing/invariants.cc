@@ -4,12 +4,14 @@
 #include <absl/container/flat_hash_set.h>
 
 #include <map>
+#include <utility>
 
 #include "common/ids.h"
 #include "common/status.h"
 #include "metadata-server/namespace/keys.h"
 #include "metadata-server/namespace/records.pb.h"
 #include "metadata-server/namespace/rows.h"
+#include "metadata-server/namespace/testing/quota_invariants.h"
 #include "metadata-server/store/big_endian.h"
 
 namespace weft::metadata {
@@ -190,6 +192,11 @@ class Checker {
 
 }  // namespace
 
-std::vector<std::string> BrokenInvariants(const KvStore& store) { return Checker(store).Run(); }
+std::vector<std::string> BrokenInvariants(const KvStore& store, QuotaIds quota_ids) {
+  std::vector<std::string> broken = Checker(store).Run();
+  for (std::string& what : BrokenQuotaInvariants(store, quota_ids))
+    broken.push_back(std::move(what));
+  return broken;
+}
 
 }  // namespace weft::metadata

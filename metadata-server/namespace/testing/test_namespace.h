@@ -266,8 +266,8 @@ class TestNamespace {
                     .ok());
     return count;
   }
-  void ExpectInvariants() {
-    const std::vector<std::string> broken = BrokenInvariants(*store_);
+  void ExpectInvariants(QuotaIds quota_ids = QuotaIds::kOfAll) {
+    const std::vector<std::string> broken = BrokenInvariants(*store_, quota_ids);
     for (const std::string& what : broken) ADD_FAILURE() << what;
     // While rows are being counted the number rises to it.
     const uint64_t inode_rows = RowCount(Family::kInode);
