@@ -137,7 +137,7 @@ absl::Status File::Fallocate(int mode, uint64_t offset, uint64_t length) {
 }
 
 absl::Status File::CheckSpaceFor(uint64_t begin, uint64_t end) {
-  WEFT_ASSIGN_OR_RETURN(const auto space, mount_->metadata->StatFs());
+  WEFT_ASSIGN_OR_RETURN(const auto space, mount_->metadata->StatFs(inode_));
   if (end - begin <= space.free_bytes()) return absl::OkStatus();
   WEFT_RETURN_IF_ERROR(Settle());
   uint64_t missing = end - begin;

@@ -64,6 +64,7 @@ absl::StatusOr<uint64_t> File::CopyFrom(File& source, uint64_t from, uint64_t to
     WEFT_RETURN_IF_ERROR(CopyThrough(source, from, to, length));
     return length;
   }
+  WEFT_RETURN_IF_ERROR(TakeQuota(to, length, /*append=*/false));
   uint64_t done = 0;
   if (CurrentContent().is_inline()) {  // the first bytes move it to chunks
     done = std::min<uint64_t>(length, kLargestInlineMaxBytes + 1);

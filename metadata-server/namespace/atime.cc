@@ -37,7 +37,7 @@ void SetAtime(Core& core, InodeId inode, int64_t atime_ns) {
   if (atime <= record->attr().atime_ns()) return;
   record->mutable_attr()->set_atime_ns(atime);
   Change change(core);
-  change.PutAccessed(*record);
+  change.PutUnchanged(&*record);
   const absl::Status status = change.Commit();
   if (!status.ok()) {
     spdlog::debug("the access time of inode {} is not set: {}", inode.value(), MessageOf(status));

@@ -30,9 +30,8 @@ class Change {
   void PutChanged(InodeRecord* inode);
   // The same for an inode that did not exist.
   void PutNew(const InodeRecord& inode);
-  // Where only its access time was changed: ctime and counter stay.
-  void PutAccessed(const InodeRecord& inode) { PutInode(inode); }
-  // Puts the inode's row with nothing changed that stat(2) shows.
+  // Puts the inode's row; ctime and counter stay: what was changed is no change to applications, as
+  // of the access time.
   void PutUnchanged(InodeRecord* inode) { PutInode(inode); }
   // The inode counts in this quota from now on; none: in none. The caller puts its row.
   void MoveToQuota(InodeRecord* inode, InodeId quota);

@@ -89,8 +89,8 @@ def test_a_newer_metadata_store(make_cluster):
     directory = cluster.directory / "metadata-data"
     good = (directory / "STORE").read_bytes()
     fields = json.loads(good)
-    assert fields["format"] == 1
-    for version in NEWER:
+    assert fields["format"] == 2
+    for version in (1 + newer for newer in NEWER):
         (directory / "STORE").write_text(
             json.dumps({**fields, "format": version, "shards": 7}) + "\n")
         check_refused(cluster.metadata, directory, version)
