@@ -143,12 +143,8 @@ absl::Status File::CheckSpaceFor(uint64_t begin, uint64_t end) {
   uint64_t missing = end - begin;
   const proto::Content content = CurrentContent();
   if (!content.is_inline()) {
-    StoredRanges ranges(mount_->io, content, begin);
-    for (;;) {
-      WEFT_ASSIGN_OR_RETURN(const std::optional<Interval> stored, ranges.Next());
-      if (!stored || stored->begin >= end) break;
-      missing -= std::min(stored->end, end) - stored->begin;
-    }
+    WEFT_ASSIGN_OR_RETURN(const uint64_t stored, CountStored(mount_->io, content, begin, end));
+    missing -= stored;
   }
   if (missing <= space.free_bytes()) return absl::OkStatus();
   return PosixError(ENOSPC, "the file system has " + std::to_string(space.free_bytes()) +

@@ -64,7 +64,11 @@ absl::StatusOr<uint64_t> File::CopyFrom(File& source, uint64_t from, uint64_t to
     WEFT_RETURN_IF_ERROR(CopyThrough(source, from, to, length));
     return length;
   }
-  WEFT_RETURN_IF_ERROR(TakeQuota(to, length, /*append=*/false));
+  if (quota_.is_limited()) {
+    WEFT_ASSIGN_OR_RETURN(const uint64_t bytes,
+                          CountStored(mount_->io, source.CurrentContent(), from, from + length));
+    WEFT_RETURN_IF_ERROR(TakeQuota(to, bytes, /*append=*/false));
+  }
   uint64_t done = 0;
   if (CurrentContent().is_inline()) {  // the first bytes move it to chunks
     done = std::min<uint64_t>(length, kLargestInlineMaxBytes + 1);

@@ -79,4 +79,15 @@ void StoredRanges::AddRange(uint64_t begin, uint64_t end) {
   }
 }
 
+absl::StatusOr<uint64_t> CountStored(ChunkIo* io, const proto::Content& content, uint64_t begin,
+                                     uint64_t end) {
+  uint64_t bytes = 0;
+  StoredRanges ranges(io, content, begin);
+  for (;;) {
+    WEFT_ASSIGN_OR_RETURN(const std::optional<Interval> stored, ranges.Next());
+    if (!stored || stored->begin >= end) return bytes;
+    bytes += std::min(stored->end, end) - stored->begin;
+  }
+}
+
 }  // namespace weft::client

@@ -57,4 +57,8 @@ class StoredRanges {
   std::deque<Interval> ranges_;  // the last one may still grow
 };
 
+// How many bytes of [begin, end) are stored.
+[[nodiscard]] absl::StatusOr<uint64_t> CountStored(ChunkIo* io, const proto::Content& content,
+                                                   uint64_t begin, uint64_t end);
+
 }  // namespace weft::client
