@@ -82,6 +82,7 @@ bool File::Adopt(const proto::Attr& attr, Origin origin,
 void File::AdoptContentLocked(const proto::Attr& before, bool others) {
   const proto::Content& content = attr_.content();
   const proto::Content& old = before.content();
+  if (content.cut() != old.cut()) append_end_ = 0;  // the server begins at the new end
   // A content in chunks is inline again where the server has lost the commit of its move.
   const bool lost_move = content.is_inline() && !old.is_inline();
   if (content.content_id() != old.content_id() || lost_move) {

@@ -203,6 +203,14 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   [[nodiscard]] bool HasUncommittedLocked() const WEFT_REQUIRES(mutex_);
   void NoteWriteLocked() WEFT_REQUIRES(mutex_);
 
+  // -- file_append.cc
+  // The place of bytes that are appended; nothing where they are stored already, inline.
+  absl::StatusOr<std::optional<uint64_t>> PlaceAppend(std::span<const std::byte> data)
+      WEFT_EXCLUDES(mutex_, turn_);
+  absl::Status PrepareAppend() WEFT_REQUIRES(turn_) WEFT_EXCLUDES(mutex_);
+  absl::StatusOr<proto::AppendReply> AskForPlace(std::span<const std::byte> data)
+      WEFT_REQUIRES(turn_) WEFT_EXCLUDES(mutex_);
+
   // -- file_write.cc
   // EDQUOT: a quota does not leave so much.
   absl::Status TakeQuota(uint64_t offset, uint64_t length, bool append)
@@ -296,6 +304,9 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
   // What the kernel has may be older than attr_: an open refreshes its pages, not its attributes.
   bool kernel_is_old_ WEFT_GUARDED_BY(mutex_) = true;
   bool lost_ WEFT_GUARDED_BY(mutex_) = false;
+  // One past the last byte that the server gave this mount to append, of the content of that id.
+  uint64_t append_end_ WEFT_GUARDED_BY(mutex_) = 0;
+  uint64_t append_content_id_ WEFT_GUARDED_BY(mutex_) = 0;
   bool cutting_ WEFT_GUARDED_BY(mutex_) = false;          // to zero, by this mount
   uint64_t own_content_id_ WEFT_GUARDED_BY(mutex_) = 0;   // see SetOwnContent; or BeginMove's
   uint64_t left_content_id_ WEFT_GUARDED_BY(mutex_) = 0;  // see TakeLeftContent

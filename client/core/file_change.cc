@@ -128,10 +128,11 @@ absl::Status File::Fallocate(int mode, uint64_t offset, uint64_t length) {
   // Zeros need no space here: a range of zeros is a hole that was punched.
   if (kind != 0) WEFT_RETURN_IF_ERROR(Punch(offset, std::min(end, Size())));
   if (kind == 0) WEFT_RETURN_IF_ERROR(CheckSpaceFor(offset, end));
-  if (keeps_size || end <= Size()) return absl::OkStatus();
+  const uint64_t size = keeps_size ? Size() : std::max(Size(), end);
+  if (kind != 0 && size == Size()) return absl::OkStatus();
   proto::SetAttrRequest request;
   request.set_inode_id(inode_.value());
-  request.set_size_bytes(end);
+  request.set_size_bytes(size);  // the same one: sets the times
   request.set_by_open_file(true);
   return SetSize({}, request).status();
 }

@@ -13,8 +13,6 @@
 namespace weft::client {
 namespace {
 
-// Before an append the end of the file is asked for if it was heard longer ago.
-constexpr std::chrono::milliseconds kEndIsOld{100};
 // Times that the inline content may be changed by others while it is fetched.
 constexpr int kMaxFetches = 10;
 
@@ -27,8 +25,11 @@ absl::Status File::Write(uint64_t offset, std::span<const std::byte> data, bool 
   for (;;) {
     const Gate::Pass pass(&gate_, alone ? Gate::Mode::kAlone : Gate::Mode::kShared);
     if (append) {
-      RefreshIfOlder(kEndIsOld);
-      offset = Size();
+      WEFT_ASSIGN_OR_RETURN(const std::optional<uint64_t> place, PlaceAppend(data));
+      // The kernel has put the bytes where it thought that the end was.
+      if (place != offset) mount_->invalidate(inode_);
+      if (!place) return absl::OkStatus();
+      offset = *place;
     }
     WEFT_ASSIGN_OR_RETURN(Way way, Prepare(offset, data));
     if (way == Way::kMustMove && alone) {

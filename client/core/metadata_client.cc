@@ -268,6 +268,10 @@ absl::StatusOr<proto::ReadInlineReply> MetadataClient::ReadInline(InodeId inode,
   request.set_session_id(session().value());
   return Ask<proto::ReadInlineReply>(proto::READ_INLINE, request, {{}, content});
 }
+absl::StatusOr<proto::AppendReply> MetadataClient::Append(proto::AppendRequest request,
+                                                          std::string_view data) {
+  return Change<proto::AppendReply>(proto::APPEND, {}, std::move(request), {.send = data});
+}
 absl::StatusOr<proto::WriteInlineReply> MetadataClient::WriteInline(
     proto::WriteInlineRequest request, std::string_view data) {
   return Change<proto::WriteInlineReply>(proto::WRITE_INLINE, {}, std::move(request),

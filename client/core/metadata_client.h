@@ -66,12 +66,13 @@ class MetadataClient {
   Or<proto::ReadLinkReply> ReadLink(InodeId inode, proto::AtimePolicy atime);
   Or<proto::ReadDirReply> ReadDir(const Caller& caller, proto::ReadDirRequest request);
 
-  // `content` gets the bytes of an inline file. Close, ReadInline, WriteInline and CommitWrite ask
-  // as the client itself: the session has the file open.
+  // `content` gets the bytes of an inline file. Close, ReadInline, Append, WriteInline and
+  // CommitWrite ask as the client itself: the session has the file open.
   Or<proto::CreateReply> Create(Caller caller, proto::CreateRequest request, std::string* content);
   Or<proto::OpenReply> Open(Caller caller, proto::OpenRequest request, std::string* content);
   Or<proto::CloseReply> Close(proto::CloseRequest request);
   Or<proto::ReadInlineReply> ReadInline(InodeId inode, std::string* content);
+  Or<proto::AppendReply> Append(proto::AppendRequest request, std::string_view data);
   Or<proto::WriteInlineReply> WriteInline(proto::WriteInlineRequest request, std::string_view data);
   Or<proto::BeginMoveReply> BeginMove(InodeId inode);
   Or<proto::CommitWriteReply> CommitWrite(proto::CommitWriteRequest request);

@@ -1,5 +1,6 @@
 // MountedVfs: open files.
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <utility>
@@ -141,6 +142,15 @@ absl::Status MountedVfs::Write(HandleId handle, uint64_t offset_bytes,
   if (!open->flags.write) return PosixError(EBADF, "the file is not open for writing");
   WEFT_RETURN_IF_ERROR(open->CheckLocks());
   return open->file->Write(offset_bytes, data, append);
+}
+
+absl::Status MountedVfs::DropSetId(Caller caller, HandleId handle) {
+  WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
+  if ((open->file->server_attr().permissions() & (S_ISUID | S_ISGID)) == 0) return absl::OkStatus();
+  proto::SetAttrRequest request;
+  request.set_inode_id(open->file->inode().value());
+  request.set_clear_set_id(true);
+  return open->file->SetAttr(caller, request).status();
 }
 
 absl::Status MountedVfs::Told(Handle& handle, const absl::Status& result) {

@@ -68,6 +68,7 @@ class MountedVfs final : public Vfs {
                                  size_t length_bytes) override;
   absl::Status Write(HandleId handle, uint64_t offset_bytes, std::span<const std::byte> data,
                      bool append) override;
+  absl::Status DropSetId(Caller caller, HandleId handle) override;
   absl::Status Flush(HandleId handle) override;
   absl::Status Fsync(HandleId handle) override;
   absl::Status FsyncDirectory() override;

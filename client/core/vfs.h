@@ -156,6 +156,9 @@ class Vfs {
   // Writes all of `data`. `append`: at the end of the file, wherever that is then.
   virtual absl::Status Write(HandleId handle, uint64_t offset_bytes,
                              std::span<const std::byte> data, bool append) = 0;
+  // A write that the kernel does not drop the set-id bits for, as a direct one: drops those that
+  // the caller's write has to, where the file has any.
+  virtual absl::Status DropSetId(Caller caller, HandleId handle) = 0;
   // What close(2) does: writes out and reports kept errors. Not a promise of durability.
   virtual absl::Status Flush(HandleId handle) = 0;
   // Durable when it returns OK: data, size and, since the namespace has one log, all earlier

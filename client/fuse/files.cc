@@ -100,9 +100,15 @@ void Write(fuse_req_t request, fuse_ino_t /*inode*/, const char* data, size_t si
   // A page of a shared mapping belongs where it lies, whatever the flags of the handle that the
   // kernel picked to write it back. The flags are those of now: F_SETFL changes O_APPEND.
   const bool append = file->writepage == 0 && (file->flags & O_APPEND) != 0;
-  const absl::Status status =
-      AdapterOf(request).vfs.Write(file->fh, static_cast<uint64_t>(offset),
-                                   {reinterpret_cast<const std::byte*>(data), size}, append);
+  client::Vfs& vfs = AdapterOf(request).vfs;
+  // For buffered writes the kernel changes the mode, for direct ones it leaves that to us.
+  if ((file->flags & O_DIRECT) != 0 && fuse_req_ctx(request)->uid != 0) {
+    const absl::Status dropped = AsCaller(
+        request, [&](const client::Caller& caller) { return vfs.DropSetId(caller, file->fh); });
+    if (!dropped.ok()) return ReplyStatus(request, dropped);
+  }
+  const absl::Status status = vfs.Write(file->fh, static_cast<uint64_t>(offset),
+                                        {reinterpret_cast<const std::byte*>(data), size}, append);
   if (!status.ok()) return ReplyStatus(request, status);
   fuse_reply_write(request, size);
 }

@@ -67,6 +67,22 @@ void SetInlineBytes(Change& change, InodeRecord* inode, const std::string& bytes
   inode->mutable_attr()->set_used_bytes(UsedByInline(bytes.size()));
 }
 
+absl::Status StoreInline(Core& core, Change& change, InodeRecord* inode, uint64_t offset,
+                         std::string_view data) {
+  proto::Attr* const attr = inode->mutable_attr();
+  const uint64_t limit = attr->content().inline_max_bytes();
+  if (offset > limit || data.size() > limit - offset) {
+    return PosixError(EFBIG, "the file would grow too big to be inline");
+  }
+  if (data.empty()) return absl::OkStatus();
+  WEFT_ASSIGN_OR_RETURN(std::string bytes, ReadInlineBytes(*core.store, attr->content()));
+  if (bytes.size() < offset + data.size()) bytes.resize(offset + data.size());
+  std::copy(data.begin(), data.end(), bytes.begin() + static_cast<std::ptrdiff_t>(offset));
+  SetInlineBytes(change, inode, bytes);
+  attr->set_size_bytes(std::max<uint64_t>(attr->size_bytes(), offset + data.size()));
+  return absl::OkStatus();
+}
+
 absl::Status EmptyContent(Core& core, Change& change, InodeRecord* inode) {
   proto::Attr* const attr = inode->mutable_attr();
   WEFT_ASSIGN_OR_RETURN(proto::Content content, NewContent(core, LayoutOf(attr->content())));
@@ -75,6 +91,7 @@ absl::Status EmptyContent(Core& core, Change& change, InodeRecord* inode) {
   *attr->mutable_content() = std::move(content);
   attr->set_size_bytes(0);
   attr->set_used_bytes(0);
+  inode->clear_append_end_bytes();
   return absl::OkStatus();
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "metadata-server/namespace/change.h"
 #include "metadata-server/namespace/core.h"
@@ -25,6 +26,10 @@ namespace weft::metadata {
 
 // Replaces the stored bytes of an inline file; the caller sets the size.
 void SetInlineBytes(Change& change, InodeRecord* inode, const std::string& bytes);
+
+// Stores bytes at `offset` of an inline file, which grows as it must. EFBIG: it has no room.
+[[nodiscard]] absl::Status StoreInline(Core& core, Change& change, InodeRecord* inode,
+                                       uint64_t offset, std::string_view data);
 
 // Nothing in it and no chunks: cutting it to zero changes nothing.
 [[nodiscard]] inline bool IsEmpty(const InodeRecord& inode) {

@@ -70,6 +70,45 @@ TEST_F(ContentTest, WritesOfAnOldVersionAreRefusedWhereTheyNameIt) {
   EXPECT_EQ(ns_.Read(f_), "two");
 }
 
+TEST_F(ContentTest, AppendsFollowEachOther) {
+  const auto append = [&](std::string_view data, uint64_t length) {
+    auto request = ns_.Next<proto::AppendRequest>();
+    request.set_inode_id(f_.value());
+    request.set_content_id(ContentOf(f_).content_id());
+    request.set_length_bytes(length);
+    return ns_->Append(request, data);
+  };
+  ASSERT_EQ(ns_.Write(f_, 0, "one"), 0);
+  auto reply = append("two", 3);
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  EXPECT_TRUE(reply->is_stored());
+  EXPECT_EQ(reply->offset_bytes(), 3u);
+  EXPECT_EQ(ns_.Read(f_), "onetwo");
+  EXPECT_EQ(ErrnoOf(append("", 3)), EFBIG) << "the bytes must be there";
+  EXPECT_EQ(ErrnoOf(append(std::string(kInlineMax, 'x'), kInlineMax)), EFBIG);
+  EXPECT_EQ(ns_.Read(f_), "onetwo");
+
+  ASSERT_EQ(ns_.MoveToChunks(f_, 1000), 0);
+  const proto::Attr before = ns_.Get(f_);
+  reply = append("", 50);
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  EXPECT_FALSE(reply->is_stored());
+  EXPECT_EQ(reply->offset_bytes(), 1000u);
+  EXPECT_EQ(append("", 7)->offset_bytes(), 1050u);
+  EXPECT_EQ(ns_.Get(f_).change(), before.change()) << "nothing is to be seen yet";
+  ns_.Crash();
+  EXPECT_EQ(append("", 1)->offset_bytes(), 1057u) << "what was given out stays given out";
+  ASSERT_TRUE(ns_->CommitWrite(CommitOf(f_, 5000)).ok());
+  EXPECT_EQ(append("", 1)->offset_bytes(), 5000u);
+  ASSERT_EQ(ns_.Truncate(f_, 10), 0);
+  EXPECT_EQ(append("", 1)->offset_bytes(), 10u);
+  EXPECT_EQ(ErrnoOf(append("", UINT64_MAX)), EFBIG);
+  auto stale = ns_.Next<proto::AppendRequest>();
+  stale.set_inode_id(f_.value());
+  stale.set_content_id(4711);
+  EXPECT_EQ(ErrnoOf(ns_->Append(stale, "")), EAGAIN);
+}
+
 TEST_F(ContentTest, InlineBytesAreBounded) {
   EXPECT_EQ(ns_.Write(f_, 0, std::string(kInlineMax, 'x')), 0);
   EXPECT_EQ(ns_.Write(f_, kInlineMax, "x"), EFBIG);

@@ -177,6 +177,15 @@ class NamespaceImpl final : public Namespace {
         }));
   }
 
+  absl::StatusOr<proto::AppendReply> Append(const proto::AppendRequest& request,
+                                            std::string_view data) override {
+    return WithQuotaLeft(Run<proto::AppendReply>(
+        proto::APPEND, request,
+        [data](Core& core, const proto::AppendRequest& append, Transaction& transaction) {
+          return ops::Append(core, append, data, transaction);
+        }));
+  }
+
   absl::StatusOr<proto::CreateReply> Create(const proto::CreateRequest& request,
                                             std::string* payload) override {
     return WithQuotaLeft(RunOpen<proto::CreateReply>(proto::CREATE, request, ops::Create, payload));

@@ -113,6 +113,8 @@ class Namespace {
   virtual absl::StatusOr<proto::CloseReply> Close(const proto::CloseRequest& request) = 0;
   virtual absl::StatusOr<proto::ReadInlineReply> ReadInline(const proto::ReadInlineRequest& request,
                                                             std::string* payload) = 0;
+  virtual absl::StatusOr<proto::AppendReply> Append(const proto::AppendRequest& request,
+                                                    std::string_view data) = 0;
   virtual absl::StatusOr<proto::WriteInlineReply> WriteInline(
       const proto::WriteInlineRequest& request, std::string_view data) = 0;
   // ETIMEDOUT: an earlier shrink is not finished, and the file may not grow before. Repeat it.

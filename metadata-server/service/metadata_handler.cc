@@ -137,6 +137,22 @@ bool MetadataHandler::Refuses(const wire::Request& request, const Request& messa
 }
 
 template <typename Request, typename Reply>
+absl::Status MetadataHandler::ForwardPayload(
+    absl::StatusOr<Reply> (Namespace::*method)(const Request&, std::string_view),
+    const wire::Request& request, wire::Responder& responder) {
+  Request message;
+  WEFT_RETURN_IF_ERROR(Parse(request, &message));
+  if (Refuses(request, message, responder)) return absl::OkStatus();
+  const std::string_view data(reinterpret_cast<const char*>(request.payload.data()),
+                              request.payload.size());
+  WEFT_ASSIGN_OR_RETURN(const Reply reply, InSession(sessions_, message, [&] {
+                          return (names_->*method)(message, data);
+                        }));
+  responder.Ok(reply);
+  return absl::OkStatus();
+}
+
+template <typename Request, typename Reply>
 absl::Status MetadataHandler::Forward(absl::StatusOr<Reply> (Namespace::*method)(const Request&),
                                       const wire::Request& request, wire::Responder& responder) {
   Request message;
@@ -232,7 +248,9 @@ absl::Status MetadataHandler::DispatchContent(const wire::Request& request,
     case proto::READ_INLINE:
       return Forward(&Namespace::ReadInline, request, responder);
     case proto::WRITE_INLINE:
-      return WriteInline(request, responder);
+      return ForwardPayload(&Namespace::WriteInline, request, responder);
+    case proto::APPEND:
+      return ForwardPayload(&Namespace::Append, request, responder);
     case proto::BEGIN_MOVE:
       return Forward(&Namespace::BeginMove, request, responder);
     case proto::COMMIT_WRITE:
@@ -361,20 +379,6 @@ absl::Status MetadataHandler::StatFs(const wire::Request& request, wire::Respond
   reply.set_inodes_used(names_->InodeCount());
   reply.set_inodes_free(reply.free_bytes() / kBlockBytes);
   Narrow(names_->SpaceOf(InodeId(message.inode_id())), &reply);
-  responder.Ok(reply);
-  return absl::OkStatus();
-}
-
-absl::Status MetadataHandler::WriteInline(const wire::Request& request,
-                                          wire::Responder& responder) {
-  proto::WriteInlineRequest message;
-  WEFT_RETURN_IF_ERROR(Parse(request, &message));
-  if (Refuses(request, message, responder)) return absl::OkStatus();
-  const std::string_view data(reinterpret_cast<const char*>(request.payload.data()),
-                              request.payload.size());
-  WEFT_ASSIGN_OR_RETURN(const proto::WriteInlineReply reply, InSession(sessions_, message, [&] {
-                          return names_->WriteInline(message, data);
-                        }));
   responder.Ok(reply);
   return absl::OkStatus();
 }

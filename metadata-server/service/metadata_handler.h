@@ -32,8 +32,7 @@ class MetadataHandler final : public wire::Handler {
  public:
   // All pointers must outlive the handler.
   MetadataHandler(ServerFacts facts, ClientRules rules, Namespace* names, SessionTable* sessions,
-                  SessionLocks* locks,
-                  KvStore* store, Membership* membership);
+                  SessionLocks* locks, KvStore* store, Membership* membership);
 
   void Handle(const wire::Request& request, wire::Responder& responder) override;
 
@@ -50,7 +49,6 @@ class MetadataHandler final : public wire::Handler {
   absl::Status GetServerInfo(const wire::Request& request, wire::Responder& responder);
   absl::Status Sync(const wire::Request& request, wire::Responder& responder);
   absl::Status StatFs(const wire::Request& request, wire::Responder& responder);
-  absl::Status WriteInline(const wire::Request& request, wire::Responder& responder);
 
   // Parses, checks the session of a mutation, calls `method` of the namespace and sends its reply.
   template <typename Request, typename Reply>
@@ -60,6 +58,11 @@ class MetadataHandler final : public wire::Handler {
   template <typename Request, typename Reply>
   absl::Status Forward(absl::StatusOr<Reply> (Namespace::*method)(const Request&, std::string*),
                        const wire::Request& request, wire::Responder& responder);
+  // The same for calls that bring bytes.
+  template <typename Request, typename Reply>
+  absl::Status ForwardPayload(absl::StatusOr<Reply> (Namespace::*method)(const Request&,
+                                                                         std::string_view),
+                              const wire::Request& request, wire::Responder& responder);
   // Parses a request, and applies what the rules say of its caller.
   template <typename Request>
   absl::Status Parse(const wire::Request& request, Request* message) const;

@@ -47,9 +47,9 @@ class MetadataHandlerTest : public testing::Test {
     facts.server_start = 77;
     facts.session_ttl = kTtl;
     facts.control_address = [] { return std::string("127.0.0.1:7401"); };
-    handler_ = std::make_unique<MetadataHandler>(facts, *std::move(rules), names_.get(),
-                                                 sessions_.get(), &locks_, store_.get(),
-                                                 membership_.get());
+    handler_ =
+        std::make_unique<MetadataHandler>(facts, *std::move(rules), names_.get(), sessions_.get(),
+                                          &locks_, store_.get(), membership_.get());
     auto server = wire::Server::Start({.name = "metadata"}, handler_.get());
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = std::move(*server);

@@ -204,6 +204,8 @@ FakeMetadata::Answer FakeMetadata::Execute(const wire::Request& request) {
       return Mutate(request, &FakeMetadata::Close);
     case proto::READ_INLINE:
       return Run(request, &FakeMetadata::ReadInline);
+    case proto::APPEND:
+      return Mutate(request, &FakeMetadata::Append);
     case proto::WRITE_INLINE:
       return Mutate(request, &FakeMetadata::WriteInline);
     case proto::BEGIN_MOVE:

@@ -73,6 +73,7 @@ class FakeMetadata final : public wire::Handler {
   struct Inode {
     proto::Attr attr;
     std::string bytes;  // inline
+    uint64_t append_end = 0;
     int opens = 0;
     std::map<uint64_t, int> writers;  // by session
   };
@@ -121,6 +122,8 @@ class FakeMetadata final : public wire::Handler {
                      std::string* payload) WEFT_REQUIRES(mutex_);
   absl::Status ReadInline(const proto::ReadInlineRequest& request, proto::ReadInlineReply* reply,
                           std::string* payload) WEFT_REQUIRES(mutex_);
+  absl::Status Append(const proto::AppendRequest& request, proto::AppendReply* reply,
+                      std::string* payload) WEFT_REQUIRES(mutex_);
   absl::Status WriteInline(const proto::WriteInlineRequest& request, proto::WriteInlineReply* reply,
                            std::string* payload) WEFT_REQUIRES(mutex_);
   absl::Status BeginMove(const proto::BeginMoveRequest& request, proto::BeginMoveReply* reply,

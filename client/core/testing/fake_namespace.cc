@@ -67,6 +67,7 @@ absl::Status FakeMetadata::GetAttr(const proto::GetAttrRequest& request, proto::
 void FakeMetadata::Resize(Inode& inode, uint64_t size_bytes) {
   proto::Attr& attr = inode.attr;
   proto::Content* content = attr.mutable_content();
+  if (size_bytes < attr.size_bytes()) inode.append_end = 0;
   if (size_bytes == 0) {
     if (content->is_inline() && attr.size_bytes() == 0) return;
     hooks_.remove(content->content_id());
@@ -205,6 +206,33 @@ absl::Status FakeMetadata::WriteInline(const proto::WriteInlineRequest& request,
   inode->attr.set_size_bytes(std::max(inode->attr.size_bytes(), end));
   inode->attr.set_mtime_ns(request.mtime_ns());
   Changed(*inode);
+  *reply->mutable_attr() = inode->attr;
+  payload->clear();
+  return absl::OkStatus();
+}
+
+absl::Status FakeMetadata::Append(const proto::AppendRequest& request, proto::AppendReply* reply,
+                                  std::string* payload) {
+  WEFT_ASSIGN_OR_RETURN(Inode * inode, Find(request.inode_id()));
+  proto::Content* content = inode->attr.mutable_content();
+  if (content->content_id() != request.content_id()) return PosixError(EAGAIN, "another content");
+  const uint64_t size = inode->attr.size_bytes();
+  if (content->is_inline()) {
+    if (payload->size() != request.length_bytes() ||
+        size + payload->size() > content->inline_max_bytes()) {
+      return PosixError(EFBIG, "too long to be inline");
+    }
+    inode->bytes.resize(size);
+    inode->bytes += *payload;
+    content->set_inline_version(content->inline_version() + 1);
+    inode->attr.set_size_bytes(inode->bytes.size());
+    Changed(*inode);
+    reply->set_offset_bytes(size);
+    reply->set_is_stored(true);
+  } else {
+    reply->set_offset_bytes(std::max(size, inode->append_end));
+    inode->append_end = reply->offset_bytes() + request.length_bytes();
+  }
   *reply->mutable_attr() = inode->attr;
   payload->clear();
   return absl::OkStatus();

@@ -283,6 +283,13 @@ absl::Status MemoryVfs::Fallocate(HandleId handle, int mode, uint64_t offset_byt
   return absl::OkStatus();
 }
 
+absl::Status MemoryVfs::DropSetId(Caller /*caller*/, HandleId handle) {
+  MutexLock lock(&mutex_);
+  WEFT_ASSIGN_OR_RETURN(const NodePtr node, FindHandle(handle));
+  node->attr.set_permissions(node->attr.permissions() & 01777);
+  return absl::OkStatus();
+}
+
 // All of a file is data.
 absl::StatusOr<uint64_t> MemoryVfs::Seek(HandleId handle, SeekFor what, uint64_t offset_bytes) {
   MutexLock lock(&mutex_);

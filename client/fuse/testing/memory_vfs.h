@@ -52,6 +52,7 @@ class MemoryVfs final : public client::Vfs {
                                          size_t length_bytes) override;
   absl::Status Write(client::HandleId handle, uint64_t offset_bytes,
                      std::span<const std::byte> data, bool append) override;
+  absl::Status DropSetId(client::Caller caller, client::HandleId handle) override;
   absl::Status Flush(client::HandleId handle) override;
   absl::Status Fsync(client::HandleId handle) override;
   absl::Status FsyncDirectory() override;

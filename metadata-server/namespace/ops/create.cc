@@ -51,10 +51,9 @@ absl::StatusOr<proto::CreateReply> OpenExisting(Core& core, const proto::CreateR
     // The client did not know the name. The kernel looks it up again and then treats it rightly.
     return PosixError(ESTALE, "the name exists and is not a regular file");
   }
-  return OpenLocked<proto::CreateReply>(core, transaction, std::move(name.inode),
-                                        {.for_writing = request.for_writing(),
-                                         .want = WantOf(request)},
-                                        payload);
+  return OpenLocked<proto::CreateReply>(
+      core, transaction, std::move(name.inode),
+      {.for_writing = request.for_writing(), .want = WantOf(request)}, payload);
 }
 
 }  // namespace

@@ -51,6 +51,8 @@ absl::StatusOr<proto::WriteInlineReply> WriteInline(Core& core,
                                                     const proto::WriteInlineRequest& request,
                                                     std::string_view data,
                                                     Transaction& transaction);
+absl::StatusOr<proto::AppendReply> Append(Core& core, const proto::AppendRequest& request,
+                                          std::string_view data, Transaction& transaction);
 absl::StatusOr<proto::BeginMoveReply> BeginMove(Core& core, const proto::BeginMoveRequest& request,
                                                 Transaction& transaction);
 absl::StatusOr<proto::CommitWriteReply> CommitWrite(Core& core,

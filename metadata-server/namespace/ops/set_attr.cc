@@ -44,6 +44,7 @@ absl::Status Resize(Core& core, uint64_t size, Change& change, InodeRecord* inod
   attr->set_size_bytes(size);
   attr->set_used_bytes(std::min(attr->used_bytes(), MostUsedByChunks(size)));
   if (is_shrink) {
+    inode->clear_append_end_bytes();
     attr->mutable_content()->set_cut(attr->content().cut() + 1);
     change.PutCut(*inode);
   }

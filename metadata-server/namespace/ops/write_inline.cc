@@ -27,18 +27,7 @@ absl::StatusOr<proto::WriteInlineReply> WriteInline(Core& core,
       attr->content().inline_version() != request.inline_version()) {
     return PosixError(EAGAIN, "the inline bytes have changed");
   }
-  const uint64_t offset = request.offset_bytes();
-  const uint64_t limit = attr->content().inline_max_bytes();
-  if (offset > limit || data.size() > limit - offset) {
-    return PosixError(EFBIG, "the file would grow too big to be inline");
-  }
-  if (!data.empty()) {
-    WEFT_ASSIGN_OR_RETURN(std::string bytes, ReadInlineBytes(*core.store, attr->content()));
-    if (bytes.size() < offset + data.size()) bytes.resize(offset + data.size());
-    std::copy(data.begin(), data.end(), bytes.begin() + static_cast<std::ptrdiff_t>(offset));
-    SetInlineBytes(transaction, &inode, bytes);
-    attr->set_size_bytes(std::max<uint64_t>(attr->size_bytes(), offset + data.size()));
-  }
+  WEFT_RETURN_IF_ERROR(StoreInline(core, transaction, &inode, request.offset_bytes(), data));
   attr->set_mtime_ns(request.mtime_ns() != 0 ? request.mtime_ns() : transaction.now_ns());
   transaction.PutChanged(&inode);
   proto::WriteInlineReply reply;
