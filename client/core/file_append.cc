@@ -9,17 +9,13 @@
 #include "client/core/file.h"
 #include "common/clock.h"
 #include "common/status.h"
+#include "common/wire/backoff.h"
 
 namespace weft::client {
-namespace {
-
-// Times that others may replace the content, or bring it back inline, meanwhile.
-constexpr int kMaxTries = 16;
-
-}  // namespace
 
 absl::StatusOr<std::optional<uint64_t>> File::PlaceAppend(std::span<const std::byte> data) {
-  for (int tries = 0; tries < kMaxTries; ++tries) {
+  wire::Backoff backoff(mount_->timeout->Deadline());
+  do {
     absl::StatusOr<proto::AppendReply> reply = proto::AppendReply();
     bool was_inline = false;
     {
@@ -39,7 +35,8 @@ absl::StatusOr<std::optional<uint64_t>> File::PlaceAppend(std::span<const std::b
     } else {
       return WriteError(reply.status());
     }
-  }
+    // Two that get into each other's way do not do so for ever.
+  } while (backoff.Wait());
   return PosixError(EIO, "others change the file too often for bytes to be appended");
 }
 

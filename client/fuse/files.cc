@@ -23,6 +23,10 @@ constexpr size_t kMaxReplyPieces = IOV_MAX - 1;  // libfuse adds one for its hea
 // The kernel's __FMODE_EXEC, which it passes on with the flags of an open for execve(2).
 constexpr int kOpenForExecution = 0x20;
 
+// Descriptors whose bytes do not go through the kernel's pages. Appends: the kernel cuts a buffered
+// write at pages that it has not read, and others could append between the parts of a record.
+bool PassesByPages(int flags) { return (flags & (O_DIRECT | O_APPEND)) != 0; }
+
 client::OpenFlags ToOpenFlags(int flags) {
   const int access = flags & O_ACCMODE;
   return {.read = access == O_RDONLY || access == O_RDWR,
@@ -35,7 +39,7 @@ client::OpenFlags ToOpenFlags(int flags) {
 void FillFile(const Adapter& adapter, const client::Opened& opened, fuse_file_info* file) {
   file->fh = opened.handle;
   file->keep_cache = opened.keep_cache ? 1 : 0;
-  file->direct_io = (file->flags & O_DIRECT) != 0 ? 1 : 0;
+  file->direct_io = PassesByPages(file->flags) ? 1 : 0;
   // Closing what only read has nothing to write out or to report; but it gives up fcntl locks.
   file->noflush =
       adapter.locks == LockScope::kLocal && (file->flags & O_ACCMODE) == O_RDONLY ? 1 : 0;
@@ -102,7 +106,7 @@ void Write(fuse_req_t request, fuse_ino_t /*inode*/, const char* data, size_t si
   const bool append = file->writepage == 0 && (file->flags & O_APPEND) != 0;
   client::Vfs& vfs = AdapterOf(request).vfs;
   // For buffered writes the kernel changes the mode, for direct ones it leaves that to us.
-  if ((file->flags & O_DIRECT) != 0 && fuse_req_ctx(request)->uid != 0) {
+  if (PassesByPages(file->flags) && fuse_req_ctx(request)->uid != 0) {
     const absl::Status dropped = AsCaller(
         request, [&](const client::Caller& caller) { return vfs.DropSetId(caller, file->fh); });
     if (!dropped.ok()) return ReplyStatus(request, dropped);
