@@ -26,6 +26,12 @@ constexpr bool kOpens =
     std::is_same_v<Request, proto::OpenRequest> || std::is_same_v<Request, proto::CreateRequest>;
 template <typename Request>
 constexpr bool kCloses = std::is_same_v<Request, proto::CloseRequest>;
+// Bytes of a session that was lost are lost with it, and that is told: in another session they might
+// come after those of who has got a lock since.
+template <typename Request>
+constexpr bool kBringsBytes = std::is_same_v<Request, proto::WriteInlineRequest> ||
+                              std::is_same_v<Request, proto::AppendRequest> ||
+                              std::is_same_v<Request, proto::CommitWriteRequest>;
 
 template <typename Request>
 Request OfInode(InodeId inode) {
@@ -165,9 +171,9 @@ absl::StatusOr<Reply> MetadataClient::Change(proto::MetadataMethod method, const
     bool again = lost && renewals < kMaxRenewals && (kCloses<Request> || !maybe_done);
     if (again) {
       const absl::Status renewed = renew_(numbering->session);
-      again = renewed.ok();
-      if (!again) status = renewed;
-    } else if (lost) {
+      again = renewed.ok() && !kBringsBytes<Request>;
+      if (!renewed.ok()) status = renewed;
+    } else if (lost && !kBringsBytes<Request>) {
       status = PosixError(EIO, "the session was lost: " + MessageOf(status));
     }
     End(numbering.get(), request, status.ok() ? &reply : nullptr, again);

@@ -67,7 +67,8 @@ class MetadataClient {
   Or<proto::ReadDirReply> ReadDir(const Caller& caller, proto::ReadDirRequest request);
 
   // `content` gets the bytes of an inline file. Close, ReadInline, Append, WriteInline and
-  // CommitWrite ask as the client itself: the session has the file open.
+  // CommitWrite ask as the client itself: the session has the file open. ESHUTDOWN of the three that
+  // bring bytes: the session was lost, and they were not carried out in the new one.
   Or<proto::CreateReply> Create(Caller caller, proto::CreateRequest request, std::string* content);
   Or<proto::OpenReply> Open(Caller caller, proto::OpenRequest request, std::string* content);
   Or<proto::CloseReply> Close(proto::CloseRequest request);

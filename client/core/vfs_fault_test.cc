@@ -306,6 +306,30 @@ TEST_F(VfsFaultTest, ALostSessionIsReplacedAndWhatWasBufferedIsReported) {
   EXPECT_TRUE(Holds(*vfs, dirty, "after"));
 }
 
+// Another mount may have got a lock since: bytes of before must not come after its own.
+TEST_F(VfsFaultTest, BytesOfALostSessionAreNotBroughtInTheNextOne) {
+  auto vfs = cluster_.Mount();
+  const HandleId small = Create(*vfs, "small");
+  const HandleId large = Create(*vfs, "large");
+  Write(*vfs, small, 0, "old");
+  Write(*vfs, large, 0, Text(1, kChunk));
+  ASSERT_TRUE(vfs->Flush(small).ok());
+  ASSERT_TRUE(vfs->Flush(large).ok());
+  cluster_.metadata().ExpireSessions();
+  Write(*vfs, small, 0, "new");
+  EXPECT_EQ(ErrnoOf(vfs->Flush(small)), EIO);
+  cluster_.metadata().ExpireSessions();
+  Write(*vfs, large, kChunk, "more");
+  EXPECT_EQ(ErrnoOf(vfs->Flush(large)), EIO);
+  EXPECT_EQ(ErrnoOf(vfs->Write(small, 0, AsBytes("appended"), true)), 0);
+  cluster_.metadata().ExpireSessions();
+  EXPECT_EQ(ErrnoOf(vfs->Write(small, 0, AsBytes("lost"), true)), EIO);
+  EXPECT_EQ(cluster_.metadata().AttrOf("large").size_bytes(), kChunk);
+  auto other = cluster_.Mount();
+  EXPECT_TRUE(Holds(*other, Open(*other, "small"), "oldappended"));
+  EXPECT_TRUE(Holds(*vfs, small, "oldappended"));
+}
+
 TEST_F(VfsFaultTest, TheKeepAliveNoticesALostSession) {
   cluster_.metadata().SetTtl(300);
   auto vfs = cluster_.Mount();
