@@ -8,7 +8,7 @@
 #include <set>
 #include <utility>
 
-#include "client/core/stored_ranges.h"
+#include "client/core/one_chunk_call.h"
 #include "common/crc32c.h"
 #include "common/limits.h"
 #include "common/status.h"
@@ -18,35 +18,6 @@ namespace {
 
 // Times that a payload is sent again which arrived damaged.
 constexpr int kMaxResends = 5;
-// Asked for at once of one target.
-constexpr uint32_t kChunksPerListing = 4096;
-
-// A request about one chunk.
-class OneChunkCall : public ChunkCall {
- public:
-  OneChunkCall(const proto::Content* content, uint32_t chunk) : content_(content), chunk_(chunk) {}
-  absl::StatusOr<Destination> Find(const ClusterMap& map) override {
-    return DestinationOfChunk(map, *content_, chunk_);
-  }
-  std::string what() const override {
-    return "chunk " + std::to_string(chunk_) + " of content " +
-           std::to_string(content_->content_id());
-  }
-
- protected:
-  template <typename Request>
-  void Address(const Destination& destination, Request* request) const {
-    *request->mutable_route() = destination.route;
-    request->set_content_id(content_->content_id());
-    request->set_chunk(chunk_);
-  }
-  [[nodiscard]] const proto::Content& content() const { return *content_; }
-  [[nodiscard]] uint32_t chunk() const { return chunk_; }
-
- private:
-  const proto::Content* const content_;
-  const uint32_t chunk_;
-};
 
 class ReadCall final : public OneChunkCall {
  public:
@@ -104,31 +75,6 @@ class ReadCall final : public OneChunkCall {
   proto::ReadChunkReply reply_;
 };
 
-// A request that changes the chunk.
-class ChangeCall : public OneChunkCall {
- public:
-  ChangeCall(const proto::Content* content, uint32_t chunk, SessionId session,
-             ChangeGenerations* generations)
-      : OneChunkCall(content, chunk), session_(session), generations_(generations) {}
-  void Unanswered() override { generations_->End(target().id, generation_); }
-  bool stale_may_mean_cut() const override { return true; }
-
- protected:
-  template <typename Request>
-  void AddressChange(const Destination& destination, Request* request) {
-    Address(destination, request);
-    generation_ = generations_->Of(destination.target.id);
-    request->set_cut(content().cut());
-    request->set_session_id(session_.value());
-    request->set_generation(generation_);
-  }
-
- private:
-  const SessionId session_;
-  ChangeGenerations* const generations_;
-  uint64_t generation_ = 0;  // of the last try
-};
-
 class WriteCall final : public ChangeCall {
  public:
   WriteCall(const proto::Content* content, SessionId session, ChangeGenerations* generations,
@@ -169,51 +115,6 @@ class WriteCall final : public ChangeCall {
   const iovec payload_;
   int resends_ = 0;
   proto::WriteChunkRequest request_;
-  proto::WriteChunkReply reply_;
-};
-
-// Goes to the server that stores the bytes; it fetches them from the other one.
-class CopyCall final : public ChangeCall {
- public:
-  CopyCall(const proto::Content* source, const proto::Content* content, SessionId session,
-           ChangeGenerations* generations, ChunkCopy* copy)
-      : ChangeCall(content, copy->stored.chunk, session, generations),
-        source_(source),
-        copy_(copy) {
-    request_.set_offset_bytes(copy->stored.offset_bytes);
-    request_.set_chunk_bytes_log2(content->chunk_bytes_log2());
-    request_.set_source_content_id(source->content_id());
-    request_.set_source_chunk(copy->source_chunk);
-    request_.set_source_offset_bytes(copy->source_offset_bytes);
-    request_.set_length_bytes(copy->stored.length_bytes);
-  }
-
-  absl::StatusOr<Destination> Find(const ClusterMap& map) override {
-    WEFT_ASSIGN_OR_RETURN(const Destination from,
-                          DestinationOfChunk(map, *source_, copy_->source_chunk));
-    *request_.mutable_source_route() = from.route;
-    return OneChunkCall::Find(map);
-  }
-  wire::CallSpec Prepare(const Destination& destination) override {
-    AddressChange(destination, &request_);
-    reply_.Clear();
-    wire::CallSpec spec;
-    spec.method = proto::COPY_CHUNK;
-    spec.request = &request_;
-    spec.reply = &reply_;
-    return spec;
-  }
-  Verdict Answered(size_t /*received*/) override {
-    copy_->stored.target = target().id;
-    copy_->stored.durability_id = reply_.durability_id();
-    copy_->stored.used_bytes_added = reply_.used_bytes_added();
-    return Succeed();
-  }
-
- private:
-  const proto::Content* const source_;
-  ChunkCopy* const copy_;
-  proto::CopyChunkRequest request_;
   proto::WriteChunkReply reply_;
 };
 
@@ -307,46 +208,6 @@ class SyncCall final : public ChunkCall {
   proto::SyncTargetReply reply_;
 };
 
-class ListCall final : public ChunkCall {
- public:
-  ListCall(uint64_t content_id, ChunkListing* listing) : listing_(listing) {
-    request_.set_content_id(content_id);
-    request_.set_first_chunk(listing->first_chunk);
-    request_.set_max_chunks(kChunksPerListing);
-  }
-
-  absl::StatusOr<Destination> Find(const ClusterMap& map) override {
-    return DestinationOfTarget(map, listing_->target);
-  }
-  wire::CallSpec Prepare(const Destination& destination) override {
-    *request_.mutable_route() = destination.route;
-    listing_->reply.Clear();
-    wire::CallSpec spec;
-    spec.method = proto::LIST_CHUNKS;
-    spec.request = &request_;
-    spec.reply = &listing_->reply;
-    return spec;
-  }
-  Verdict Answered(size_t /*received*/) override { return Succeed(); }
-  std::string what() const override {
-    return "the list of chunks of content " + std::to_string(request_.content_id());
-  }
-
- private:
-  ChunkListing* const listing_;
-  proto::ListChunksRequest request_;
-};
-
-template <typename Call>
-absl::Status RunAll(ChunkCallRunner* runner, std::deque<Call>* calls) {
-  std::vector<ChunkCall*> pointers;
-  pointers.reserve(calls->size());
-  for (Call& call : *calls) pointers.push_back(&call);
-  runner->Run(std::move(pointers));
-  for (const Call& call : *calls) WEFT_RETURN_IF_ERROR(call.result());
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::Status ChunkIo::Read(const proto::Content& content, std::span<const ChunkRead> reads) {
@@ -381,22 +242,6 @@ absl::StatusOr<uint64_t> ChunkIo::Punch(const proto::Content& content,
   uint64_t freed = 0;
   for (const PunchCall& call : calls) freed += call.used_bytes_freed();
   return freed;
-}
-
-absl::Status ChunkIo::Copy(const proto::Content& source, const proto::Content& content,
-                           std::span<ChunkCopy> copies) {
-  const SessionId session = session_();
-  std::deque<CopyCall> calls;
-  for (ChunkCopy& copy : copies) {
-    calls.emplace_back(&source, &content, session, &generations_, &copy);
-  }
-  return RunAll(runner_, &calls);
-}
-
-absl::Status ChunkIo::List(const proto::Content& content, std::span<ChunkListing> listings) {
-  std::deque<ListCall> calls;
-  for (ChunkListing& listing : listings) calls.emplace_back(content.content_id(), &listing);
-  return RunAll(runner_, &calls);
 }
 
 absl::StatusOr<std::vector<ChunkPlace>> ChunkIo::Locate(const proto::Content& content,
