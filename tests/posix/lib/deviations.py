@@ -14,6 +14,8 @@ REASONS = {
     ("fallocate", "allocating takes space"): _NO_RESERVE,
     ("fallocate", "allocating behind the end takes space, too"): _NO_RESERVE,
     ("fallocate", "zero range keeps the space"): _NO_RESERVE,
+    ("mmap", "an append-only descriptor, shared"):
+        "appends pass by the kernel's pages, which would cut records: ENODEV",
     ("flock", "a directory"): "the kernel keeps locks of directories to itself",
     ("readdir", "a directory that was opened before its rights went"):
         "the metadata-server checks who lists a directory with each page",
