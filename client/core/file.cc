@@ -63,6 +63,7 @@ bool File::Adopt(const proto::Attr& attr, Origin origin,
     }
     const proto::Attr before = std::exchange(attr_, attr);
     if (new_era && moving_) moving_->based = false;
+    if (new_era) append_end_ = 0;  // the server may have forgotten what it gave out
     heard_ = Clock::now();
     AdoptContentLocked(before, others);
     if (attr.content().is_inline() && inline_bytes) {

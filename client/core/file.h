@@ -232,6 +232,10 @@ class File final : public WriteBuffer::Owner, public std::enable_shared_from_thi
                                         const std::vector<WriteBuffer::Patch>& patches);
 
   // -- file_commit.cc
+  // Where others cut or replace the content meanwhile, bytes of ours may have become dirty again,
+  // or lie in another content: again.
+  absl::Status UntilContentStays(const std::function<absl::Status()>& write_out)
+      WEFT_EXCLUDES(mutex_, turn_);
   absl::Status FlushInline() WEFT_REQUIRES(turn_) WEFT_EXCLUDES(mutex_);
   absl::StatusOr<bool> FlushInlineOnce() WEFT_REQUIRES(turn_) WEFT_EXCLUDES(mutex_);
   absl::Status WriteInlineParts(const std::vector<InlineContent::Part>& parts, uint64_t content_id,

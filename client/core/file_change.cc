@@ -61,6 +61,10 @@ absl::StatusOr<proto::Attr> File::SetSize(Caller caller, const proto::SetAttrReq
     return result.status();
   }
   Adopt(*result, Origin::kOurChange);
+  {
+    MutexLock lock(&mutex_);
+    append_end_ = 0;
+  }
   return attr();
 }
 
@@ -128,13 +132,18 @@ absl::Status File::Fallocate(int mode, uint64_t offset, uint64_t length) {
   // Zeros need no space here: a range of zeros is a hole that was punched.
   if (kind != 0) WEFT_RETURN_IF_ERROR(Punch(offset, std::min(end, Size())));
   if (kind == 0) WEFT_RETURN_IF_ERROR(CheckSpaceFor(offset, end));
-  const uint64_t size = keeps_size ? Size() : std::max(Size(), end);
-  if (kind != 0 && size == Size()) return absl::OkStatus();
   proto::SetAttrRequest request;
   request.set_inode_id(inode_.value());
-  request.set_size_bytes(size);  // the same one: sets the times
   request.set_by_open_file(true);
-  return SetSize({}, request).status();
+  if (!keeps_size && end > Size()) {
+    request.set_size_bytes(end);
+    return SetSize({}, request).status();
+  }
+  if (kind != 0) return absl::OkStatus();
+  request.set_mtime_now(true);  // as ext4 does where it allocates
+  WEFT_ASSIGN_OR_RETURN(const auto reply, mount_->metadata->SetAttr({}, request));
+  Adopt(reply.attr(), Origin::kOurChange);
+  return absl::OkStatus();
 }
 
 absl::Status File::CheckSpaceFor(uint64_t begin, uint64_t end) {
@@ -148,6 +157,10 @@ absl::Status File::CheckSpaceFor(uint64_t begin, uint64_t end) {
     missing -= stored;
   }
   if (missing <= space.free_bytes()) return absl::OkStatus();
+  WEFT_ASSIGN_OR_RETURN(const auto whole, mount_->metadata->StatFs(kRootInode));
+  if (quota_.is_limited() && missing <= whole.free_bytes()) {
+    return PosixError(EDQUOT, "a quota above the file does not leave so much");
+  }
   return PosixError(ENOSPC, "the file system has " + std::to_string(space.free_bytes()) +
                                 " free bytes, and " + std::to_string(missing) + " are asked for");
 }

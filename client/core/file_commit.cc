@@ -23,26 +23,40 @@ absl::Status GaveUp() {
 }  // namespace
 
 absl::Status File::Flush() {
-  {
+  return UntilContentStays([this]() -> absl::Status {
+    {
+      MutexLock turn(&turn_);
+      WEFT_RETURN_IF_ERROR(FlushInline());
+    }
+    buffer_.WriteOut();
     MutexLock turn(&turn_);
-    WEFT_RETURN_IF_ERROR(FlushInline());
+    return Commit();
+  });
+}
+
+absl::Status File::UntilContentStays(const std::function<absl::Status()>& write_out) {
+  for (int tries = 0; tries < kMaxTries; ++tries) {
+    const proto::Content before = CurrentContent();
+    WEFT_RETURN_IF_ERROR(write_out());
+    const proto::Content after = CurrentContent();
+    if (before.content_id() == after.content_id() && before.cut() == after.cut()) {
+      return absl::OkStatus();
+    }
   }
-  buffer_.WriteOut();
-  MutexLock turn(&turn_);
-  return Commit();
+  return GaveUp();
 }
 
 absl::Status File::Fsync() {
-  {
+  WEFT_RETURN_IF_ERROR(UntilContentStays([this]() -> absl::Status {
+    {
+      MutexLock turn(&turn_);
+      WEFT_RETURN_IF_ERROR(FlushInline());
+    }
+    buffer_.WriteOut();
+    WEFT_RETURN_IF_ERROR(SyncTargets());
     MutexLock turn(&turn_);
-    WEFT_RETURN_IF_ERROR(FlushInline());
-  }
-  buffer_.WriteOut();
-  WEFT_RETURN_IF_ERROR(SyncTargets());
-  {
-    MutexLock turn(&turn_);
-    WEFT_RETURN_IF_ERROR(Commit());
-  }
+    return Commit();
+  }));
   return SyncMetadata();
 }
 

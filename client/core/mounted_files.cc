@@ -141,6 +141,8 @@ absl::Status MountedVfs::Write(HandleId handle, uint64_t offset_bytes,
   WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
   if (!open->flags.write) return PosixError(EBADF, "the file is not open for writing");
   WEFT_RETURN_IF_ERROR(open->CheckLocks());
+  // Who only writes hears of a full file system, too: this write is not taken.
+  WEFT_RETURN_IF_ERROR(Told(*open, absl::OkStatus()));
   return open->file->Write(offset_bytes, data, append);
 }
 

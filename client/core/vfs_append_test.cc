@@ -93,6 +93,21 @@ TEST_F(AppendTest, AnAppendFollowsOtherWritesOfTheMount) {
   EXPECT_TRUE(SameBytes(Read(*vfs, file.handle), expected));
 }
 
+TEST_F(AppendTest, AnAppendThatWasRolledBackLeavesNoHole) {
+  auto vfs = cluster_.Mount();
+  const Opened file = Create(*vfs, "log");
+  const std::string text = Text(1, 2 * kChunk);
+  Write(*vfs, file.handle, 0, text);
+  ASSERT_TRUE(vfs->Flush(file.handle).ok());
+  cluster_.SetFault(FakeStorage::Fault::kNoSpace);
+  Append(*vfs, file, Text(2, kChunk));
+  EXPECT_EQ(ErrnoOf(vfs->Flush(file.handle)), ENOSPC);
+  cluster_.SetFault(FakeStorage::Fault::kNone);
+  Resize(*vfs, file, text.size());
+  Append(*vfs, file, "next");
+  EXPECT_TRUE(SameBytes(Read(*vfs, file.handle), text + "next"));
+}
+
 TEST_F(AppendTest, AnAppendIsOneCallToTheServer) {
   auto vfs = cluster_.Mount();
   const Opened file = Create(*vfs, "a");

@@ -306,6 +306,24 @@ TEST_F(VfsFaultTest, ALostSessionIsReplacedAndWhatWasBufferedIsReported) {
   EXPECT_TRUE(Holds(*vfs, dirty, "after"));
 }
 
+TEST_F(VfsFaultTest, WhoOnlyWritesHearsOfAFullFileSystem) {
+  auto vfs = cluster_.Mount();
+  const HandleId file = Create(*vfs, "a");
+  const HandleId other = Open(*vfs, "a");
+  cluster_.SetFault(FakeStorage::Fault::kNoSpace);
+  uint64_t offset = 0;
+  WaitFor([&] {
+    const absl::Status status = vfs->Write(file, offset, AsBytes(Text(1, kChunk)), false);
+    offset += kChunk;
+    return ErrnoOf(status) == ENOSPC;
+  });
+  EXPECT_EQ(ErrnoOf(vfs->Write(other, 0, AsBytes("x"), false)), ENOSPC) << "each is told";
+  cluster_.SetFault(FakeStorage::Fault::kNone);
+  WaitFor([&] { return vfs->Flush(file).ok(); });
+  EXPECT_TRUE(vfs->Write(file, 0, AsBytes("room"), false).ok());
+  EXPECT_TRUE(vfs->Fsync(file).ok());
+}
+
 // Another mount may have got a lock since: bytes of before must not come after its own.
 TEST_F(VfsFaultTest, BytesOfALostSessionAreNotBroughtInTheNextOne) {
   auto vfs = cluster_.Mount();

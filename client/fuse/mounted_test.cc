@@ -168,10 +168,20 @@ TEST_F(MountedTest, AppendFollowsFcntl) {
   EXPECT_EQ(ReadFile("log"), "ab23ef6789cd");
 }
 
+TEST_F(MountedTest, AppendsPassByTheKernelsPages) {
+  WriteFile("log", "0123456789");
+  const UniqueFd file = Open("log", O_RDWR | O_APPEND);
+  ASSERT_EQ(::write(file.get(), "ab", 2), 2);
+  EXPECT_EQ(ReadFile("log"), "0123456789ab");
+  EXPECT_EQ(::mmap(nullptr, 10, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0), MAP_FAILED);
+  EXPECT_EQ(errno, ENODEV);
+}
+
 TEST_F(MountedTest, MappedPagesOfAnAppendingHandleStayWhereTheyAre) {
   WriteFile("map", std::string(8192, 'a'));
   {
-    const UniqueFd file = Open("map", O_RDWR | O_APPEND);
+    const UniqueFd file = Open("map", O_RDWR);
+    ASSERT_EQ(::fcntl(file.get(), F_SETFL, O_APPEND), 0);
     void* const memory = ::mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
     ASSERT_NE(memory, MAP_FAILED);
     static_cast<char*>(memory)[100] = 'b';

@@ -34,15 +34,17 @@ absl::Status CheckChown(const proto::Credentials& caller, const InodeRecord& ino
 }
 
 absl::Status CheckTimes(const proto::Credentials& caller, const InodeRecord& inode,
-                        const proto::SetAttrRequest& request) {
+                        const proto::SetAttrRequest& request, bool is_open_for_writing) {
   const bool sets_value = (request.has_atime_ns() && !request.atime_now()) ||
                           (request.has_mtime_ns() && !request.mtime_now());
   if (!sets_value && request.atime_now() && request.mtime_now()) {
     return IsOwner(caller, inode) ? absl::OkStatus() : May(caller, inode, kWantWrite);
   }
-  // A cut takes its time with it. One of the times alone is not what utime(2) without times does.
-  const bool sets_one_now =
-      request.atime_now() || (request.mtime_now() && !request.has_size_bytes());
+  // A cut takes its time with it, and so does a change of an open file, as fallocate(2) is. One of
+  // the times alone is else not what utime(2) without times does.
+  const bool changes_content =
+      request.has_size_bytes() || (request.by_open_file() && is_open_for_writing);
+  const bool sets_one_now = request.atime_now() || (request.mtime_now() && !changes_content);
   if ((sets_value || sets_one_now) && !IsOwner(caller, inode)) return NotOwner();
   return absl::OkStatus();
 }
@@ -60,7 +62,7 @@ absl::Status CheckSetAttr(const proto::Credentials& caller, const InodeRecord& i
     const bool drops = request.has_permissions() || request.clear_set_id();
     if (drops && !is_open_for_writing && !May(caller, inode, kWantWrite).ok()) return NotOwner();
   }
-  return CheckTimes(caller, inode, request);
+  return CheckTimes(caller, inode, request, is_open_for_writing);
 }
 
 void SetOwnership(const proto::Credentials& caller, const proto::SetAttrRequest& request,

@@ -100,6 +100,8 @@ TEST_F(ContentTest, AppendsFollowEachOther) {
   EXPECT_EQ(append("", 1)->offset_bytes(), 1057u) << "what was given out stays given out";
   ASSERT_TRUE(ns_->CommitWrite(CommitOf(f_, 5000)).ok());
   EXPECT_EQ(append("", 1)->offset_bytes(), 5000u);
+  ASSERT_EQ(ns_.Truncate(f_, 5000), 0);
+  EXPECT_EQ(append("", 1)->offset_bytes(), 5000u) << "taken back, though the size stayed";
   ASSERT_EQ(ns_.Truncate(f_, 10), 0);
   EXPECT_EQ(append("", 1)->offset_bytes(), 10u);
   EXPECT_EQ(ErrnoOf(append("", UINT64_MAX)), EFBIG);

@@ -117,9 +117,9 @@ class Namespace {
                                                     std::string_view data) = 0;
   virtual absl::StatusOr<proto::WriteInlineReply> WriteInline(
       const proto::WriteInlineRequest& request, std::string_view data) = 0;
-  // ETIMEDOUT: an earlier shrink is not finished, and the file may not grow before. Repeat it.
   virtual absl::StatusOr<proto::BeginMoveReply> BeginMove(
       const proto::BeginMoveRequest& request) = 0;
+  // ETIMEDOUT: an earlier shrink is not finished, and the file may not grow before. Repeat it.
   virtual absl::StatusOr<proto::CommitWriteReply> CommitWrite(
       const proto::CommitWriteRequest& request) = 0;
 

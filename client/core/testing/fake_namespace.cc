@@ -67,7 +67,7 @@ absl::Status FakeMetadata::GetAttr(const proto::GetAttrRequest& request, proto::
 void FakeMetadata::Resize(Inode& inode, uint64_t size_bytes) {
   proto::Attr& attr = inode.attr;
   proto::Content* content = attr.mutable_content();
-  if (size_bytes < attr.size_bytes()) inode.append_end = 0;
+  if (size_bytes < inode.append_end) inode.append_end = 0;
   if (size_bytes == 0) {
     if (content->is_inline() && attr.size_bytes() == 0) return;
     hooks_.remove(content->content_id());

@@ -37,6 +37,8 @@ absl::Status ResizeInline(Core& core, uint64_t size, Change& change, InodeRecord
 // A shrink leaves a row in kTruncate, for FinishCut.
 absl::Status Resize(Core& core, uint64_t size, Change& change, InodeRecord* inode) {
   proto::Attr* const attr = inode->mutable_attr();
+  // What was given out to append behind it is not kept for them any more.
+  if (size < inode->append_end_bytes()) inode->clear_append_end_bytes();
   if (size == 0) return IsEmpty(*inode) ? absl::OkStatus() : EmptyContent(core, change, inode);
   if (size == attr->size_bytes()) return absl::OkStatus();
   if (attr->content().is_inline()) return ResizeInline(core, size, change, inode);
@@ -44,7 +46,6 @@ absl::Status Resize(Core& core, uint64_t size, Change& change, InodeRecord* inod
   attr->set_size_bytes(size);
   attr->set_used_bytes(std::min(attr->used_bytes(), MostUsedByChunks(size)));
   if (is_shrink) {
-    inode->clear_append_end_bytes();
     attr->mutable_content()->set_cut(attr->content().cut() + 1);
     change.PutCut(*inode);
   }
