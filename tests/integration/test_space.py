@@ -48,6 +48,24 @@ def test_full_and_free_again(make_cluster):
         check_file(mount / f"f{number}", seeded_bytes(number, size))
 
 
+def test_who_only_writes_hears_of_it(make_cluster):
+    """Like a daemon that keeps its log open: no fsync, no close."""
+    cluster = make_cluster(nodes=2, capacity="64MiB").start()
+    mount = cluster.mount()
+    block, written, errors = seeded_bytes(1, MIB), 0, []
+    with open(mount / "log", "wb", buffering=0) as log:
+        while not errors and written < 4096 * MIB:  # far more than there is room and memory for
+            try:
+                written += log.write(block)
+            except OSError as error:
+                errors.append(error.errno)
+        try:
+            os.fsync(log.fileno())
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+    assert errors == [errno.ENOSPC]
+
+
 def test_an_overwrite_that_does_not_fit_keeps_the_old_bytes(make_cluster):
     """Each chunk is the old one or the new one, whatever fails."""
     cluster = make_cluster(nodes=1, capacity="32MiB").start()
