@@ -110,6 +110,7 @@ Opened MountedVfs::AddHandle(std::shared_ptr<File> file, OpenFlags flags, bool c
   {
     MutexLock lock(&handle->mutex);
     handle->errors_seen = handle->file->errors().count();
+    handle->errors_warned = handle->errors_seen;
   }
   Opened opened;
   opened.attr = handle->file->attr();
@@ -141,9 +142,13 @@ absl::Status MountedVfs::Write(HandleId handle, uint64_t offset_bytes,
   WEFT_ASSIGN_OR_RETURN(const auto open, FindHandle(handle));
   if (!open->flags.write) return PosixError(EBADF, "the file is not open for writing");
   WEFT_RETURN_IF_ERROR(open->CheckLocks());
-  // Who only writes hears of a full file system, too: this write is not taken.
-  WEFT_RETURN_IF_ERROR(Told(*open, absl::OkStatus()));
+  WEFT_RETURN_IF_ERROR(WarnWriter(*open));
   return open->file->Write(offset_bytes, data, append);
+}
+
+absl::Status MountedVfs::WarnWriter(Handle& handle) {
+  MutexLock lock(&handle.mutex);
+  return WriteError(handle.file->errors().Report(&handle.errors_warned));
 }
 
 absl::Status MountedVfs::DropSetId(Caller caller, HandleId handle) {
@@ -158,6 +163,7 @@ absl::Status MountedVfs::DropSetId(Caller caller, HandleId handle) {
 absl::Status MountedVfs::Told(Handle& handle, const absl::Status& result) {
   MutexLock lock(&handle.mutex);
   const absl::Status kept = handle.file->errors().Report(&handle.errors_seen);
+  handle.errors_warned = handle.errors_seen;
   return WriteError(kept.ok() ? result : kept);
 }
 

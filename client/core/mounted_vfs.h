@@ -111,7 +111,8 @@ class MountedVfs final : public Vfs {
     StreamDetector stream;
     Mutex mutex;
     uint64_t errors_seen WEFT_GUARDED_BY(mutex) = 0;
-    std::atomic<bool> lock_is_lost = false;  // one that was taken through this handle
+    uint64_t errors_warned WEFT_GUARDED_BY(mutex) = 0;  // told by Write, and still to be told
+    std::atomic<bool> lock_is_lost = false;             // one that was taken through this handle
 
     // EIO: the bytes are not the caller's alone any more, as it thinks.
     [[nodiscard]] absl::Status CheckLocks() const {
@@ -139,6 +140,9 @@ class MountedVfs final : public Vfs {
   absl::StatusOr<std::shared_ptr<Handle>> FindHandle(HandleId id) const WEFT_EXCLUDES(mutex_);
   // The result of a flush or fsync for one handle: a kept error that it was not told yet goes
   // first.
+  // An error that was kept and that writes were not told: each once. It is told again by Fsync and
+  // so on: the kernel may answer a write of several requests with what the first ones wrote.
+  static absl::Status WarnWriter(Handle& handle);
   absl::Status Told(Handle& handle, const absl::Status& result);
   absl::Status CloseInode(File& file, bool for_writing);
   // A lock was set: lets the file be seen as it is now, and then calls `done`.

@@ -3,7 +3,7 @@
 //
 // Inodes are named by their ids; there are no paths. Writes are buffered per file with bounded
 // memory and go out to all storage nodes in parallel; an error of a buffered write is kept and
-// reported once by the next Write, Fsync, Flush or Release of each handle that was open then. Calls to a
+// reported once by the next Fsync, Flush or Release of each handle that was open then. Calls to a
 // server that is away wait and go on when it is back; after Options::io_timeout they fail with EIO.
 // Errors are PosixErrors. Thread-safe.
 #pragma once
@@ -154,7 +154,8 @@ class Vfs {
   virtual absl::StatusOr<ReadBytes> Read(HandleId handle, uint64_t offset_bytes,
                                          size_t length_bytes) = 0;
   // Writes all of `data`. `append`: at the end of the file, wherever that is then. An error that
-  // earlier writes have left is told here, once, and nothing of `data` is written.
+  // earlier writes have left is told here, once, and nothing of `data` is written; it is told again
+  // as above.
   virtual absl::Status Write(HandleId handle, uint64_t offset_bytes,
                              std::span<const std::byte> data, bool append) = 0;
   // A write that the kernel does not drop the set-id bits for, as a direct one: drops those that
