@@ -72,6 +72,7 @@ absl::StatusOr<proto::AppendReply> File::AskForPlace(std::span<const std::byte> 
     MutexLock lock(&mutex_);
     if (reply.is_stored()) {
       NoteCommitLocked();
+      quota_.Committed(data.size());
     } else {
       append_content_id_ = content.content_id();
       append_end_ = reply.offset_bytes() + data.size();

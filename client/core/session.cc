@@ -62,6 +62,11 @@ absl::Status Session::OpenUntil(std::chrono::steady_clock::time_point deadline) 
       metadata_->UseSession(id_);
       return absl::OkStatus();
     }
+    if (ErrnoOf(reply.status()) == EOPNOTSUPP) {
+      return PosixError(EOPNOTSUPP, options_.server.address +
+                                        " is no metadata-server: name the wire address of one (" +
+                                        MessageOf(reply.status()) + ")");
+    }
     const std::string who = "metadata-server " + options_.server.address;
     if (!IsTransport(reply.status())) return Annotate(reply.status(), who);
     if (!backoff.Wait()) {

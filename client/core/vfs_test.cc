@@ -386,6 +386,16 @@ TEST_F(VfsTest, TheEndOfTheMountWritesEverythingOut) {
   EXPECT_EQ(Read(*vfs, Open(*vfs, "small").handle), "small");
 }
 
+TEST(MountTest, AServerOfAnotherKindIsNamed) {
+  TestCluster cluster;
+  VfsOptions options = cluster.Options();
+  options.server = cluster.storage(0).address();
+  const auto vfs = Vfs::Mount(options);
+  ASSERT_FALSE(vfs.ok());
+  EXPECT_EQ(MessageOf(vfs.status()).find(options.server + " is no metadata-server"), 0u)
+      << vfs.status();
+}
+
 TEST(MountTest, AServerThatIsAwayIsNamed) {
   VfsOptions options;
   options.server = "127.0.0.1:1";

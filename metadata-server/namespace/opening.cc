@@ -27,12 +27,14 @@ bool HasOpen(const Core& core, SessionId session, InodeId inode, OpenMode mode) 
   return core.InGrace() || core.opens.IsOpenBy(session, inode, mode);
 }
 
-absl::Status MayWriteContent(const Core& core, const Transaction& transaction,
-                             const InodeRecord& inode) {
-  if (HasOpen(core, transaction.session(), IdOf(inode), OpenMode::kWriting)) {
-    return absl::OkStatus();
+absl::StatusOr<InodeRecord> ReadForWriting(const Core& core, const Transaction& transaction,
+                                           InodeId id) {
+  WEFT_ASSIGN_OR_RETURN(InodeRecord inode, ReadInode(*core.store, id));
+  if (!IsRegular(inode)) return PosixError(EINVAL, "not a regular file");
+  if (!HasOpen(core, transaction.session(), id, OpenMode::kWriting)) {
+    WEFT_RETURN_IF_ERROR(May(transaction.credentials(), inode, kWantWrite));
   }
-  return May(transaction.credentials(), inode, kWantWrite);
+  return inode;
 }
 
 absl::Status DeleteIfForgotten(Core& core, InodeId inode) {

@@ -107,10 +107,12 @@ template <typename Reply>
 // the session may not have reported yet.
 [[nodiscard]] bool HasOpen(const Core& core, SessionId session, InodeId inode, OpenMode mode);
 
-// Writing needs no permission while the session has the file open for writing; else EACCES where
-// the caller may not write.
-[[nodiscard]] absl::Status MayWriteContent(const Core& core, const Transaction& transaction,
-                                           const InodeRecord& inode);
+// A regular file whose content the request wants to change. That needs no permission while the
+// session has it open for writing; else EACCES where the caller may not write. EINVAL: no such
+// file.
+[[nodiscard]] absl::StatusOr<InodeRecord> ReadForWriting(const Core& core,
+                                                         const Transaction& transaction,
+                                                         InodeId id);
 
 // Deletes an inode that has no name and is not open anywhere, nor can be any more. Nothing to do
 // for others. Its lock is held.

@@ -252,6 +252,21 @@ TEST_F(PermissionsTest, Truncate) {
   EXPECT_EQ(ns_.Get(f).size_bytes(), 4u);
 }
 
+TEST_F(PermissionsTest, AllocatingInAnOpenFileSetsItsTime) {
+  const InodeId f = ns_.MakeFile(kRootInode, "f");
+  ASSERT_EQ(Chmod(f, 0666), 0);
+  Be(stranger_);
+  const Change allocate = [](auto* request) {
+    request->set_mtime_now(true);
+    request->set_by_open_file(true);
+  };
+  EXPECT_EQ(Set(f, allocate), EPERM) << "a lie";
+  ASSERT_EQ(ns_.Open(f, /*for_writing=*/true), 0);
+  ns_.clock.Advance(std::chrono::seconds(1));
+  EXPECT_EQ(Set(f, allocate), 0);
+  EXPECT_EQ(ns_.Get(f).mtime_ns(), ns_.clock.WallNs());
+}
+
 TEST_F(PermissionsTest, WritersDropSetIdBits) {
   const InodeId f = ns_.MakeFile(kRootInode, "f");
   ASSERT_EQ(Chmod(f, 06757), 0);

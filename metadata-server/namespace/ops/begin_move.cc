@@ -12,9 +12,7 @@ absl::StatusOr<proto::BeginMoveReply> BeginMove(Core& core, const proto::BeginMo
                                                 Transaction& transaction) {
   const InodeId id(request.inode_id());
   const InodeLocks::Guard guard = core.locks.Lock({id});
-  WEFT_ASSIGN_OR_RETURN(InodeRecord inode, ReadInode(*core.store, id));
-  if (!IsRegular(inode)) return PosixError(EINVAL, "not a regular file");
-  WEFT_RETURN_IF_ERROR(MayWriteContent(core, transaction, inode));
+  WEFT_ASSIGN_OR_RETURN(InodeRecord inode, ReadForWriting(core, transaction, id));
   const bool is_inline = inode.attr().content().is_inline();
   if (is_inline) {
     WEFT_RETURN_IF_ERROR(RenewInlineContent(core, transaction, &inode));

@@ -16,9 +16,7 @@ absl::StatusOr<proto::WriteInlineReply> WriteInline(Core& core,
                                                     Transaction& transaction) {
   const InodeId id(request.inode_id());
   const InodeLocks::Guard guard = core.locks.Lock({id});
-  WEFT_ASSIGN_OR_RETURN(InodeRecord inode, ReadInode(*core.store, id));
-  if (!IsRegular(inode)) return PosixError(EINVAL, "not a regular file");
-  WEFT_RETURN_IF_ERROR(MayWriteContent(core, transaction, inode));
+  WEFT_ASSIGN_OR_RETURN(InodeRecord inode, ReadForWriting(core, transaction, id));
   proto::Attr* const attr = inode.mutable_attr();
   if (!attr->content().is_inline() || attr->content().content_id() != request.content_id()) {
     return PosixError(EAGAIN, "the content is another one now");
