@@ -2,7 +2,7 @@
 //
 // The operations themselves translate a request, call the Vfs and reply, nothing more; they stand
 // in one file per subject, each of which fills its part of libfuse's table. They are called on many
-// threads at once and keep no state but open directories (dir_stream.h).
+// threads at once and keep no state of their own.
 //
 // An inode number of the kernel is an InodeId: ids are never used twice, so that there is nothing
 // to count or forget and the generation is always 0.
@@ -19,6 +19,7 @@
 #include "client/fuse/caller_groups.h"
 #include "client/fuse/libfuse.h"
 #include "client/fuse/locks.h"
+#include "client/fuse/open_directories.h"
 #include "common/clock.h"
 #include "common/status.h"
 #include "proto/types.pb.h"
@@ -46,6 +47,7 @@ struct Adapter {
   LockScope locks = LockScope::kCluster;
   ParkedLocks parked_locks = {};
   CallerGroups groups{&SystemClock()};
+  OpenDirectories directories = {};
 };
 
 [[nodiscard]] Adapter& AdapterOf(fuse_req_t request);

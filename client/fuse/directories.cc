@@ -1,7 +1,6 @@
 // Operations on open directories: opendir, readdir, readdirplus, releasedir, fsyncdir.
 //
-// A directory handle of the kernel is the address of a DirStream, which lives from opendir to
-// releasedir.
+// A directory handle of the kernel is one of OpenDirectories.
 #include <algorithm>
 #include <cerrno>
 #include <memory>
@@ -22,18 +21,16 @@ constexpr size_t kSmallestEntryPlusBytes = 160;
 // Of one answer; the kernel asks for less.
 constexpr size_t kMaxAnswerBytes = size_t{1} << 20;
 
-DirStream& StreamOf(const fuse_file_info* file) { return *reinterpret_cast<DirStream*>(file->fh); }
-
 void OpenDir(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
-  auto stream = std::make_unique<DirStream>(AdapterOf(request).vfs,
-                                            CallerOf(request, Groups::kFresh), InodeId(inode));
-  file->fh = reinterpret_cast<uint64_t>(stream.get());
-  // Owned by the kernel's handle from here on, unless the caller was killed meanwhile.
-  if (fuse_reply_open(request, file) != -ENOENT) static_cast<void>(stream.release());
+  Adapter& adapter = AdapterOf(request);
+  file->fh = adapter.directories.Add(
+      std::make_unique<DirStream>(adapter.vfs, CallerOf(request, Groups::kFresh), InodeId(inode)));
+  // The caller was killed meanwhile: nobody releases it.
+  if (fuse_reply_open(request, file) == -ENOENT) adapter.directories.Remove(file->fh);
 }
 
 void ReleaseDir(fuse_req_t request, fuse_ino_t /*inode*/, fuse_file_info* file) {
-  const std::unique_ptr<DirStream> owned(&StreamOf(file));
+  AdapterOf(request).directories.Remove(file->fh);
   fuse_reply_err(request, 0);
 }
 
@@ -78,8 +75,8 @@ void ReadEntries(fuse_req_t request, size_t size, off_t offset, const fuse_file_
     answer.used += needed;
     return true;
   };
-  const absl::Status status =
-      StreamOf(file).Read(offset, static_cast<uint32_t>(std::max<size_t>(most, 1)), plus, take);
+  const absl::Status status = OpenDirectories::Of(file->fh).Read(
+      offset, static_cast<uint32_t>(std::max<size_t>(most, 1)), plus, take);
   // What was already taken is answered; the error comes again with the next request.
   if (!status.ok() && answer.used == 0) return ReplyStatus(request, status);
   fuse_reply_buf(request, answer.bytes.data(), answer.used);
